@@ -99,7 +99,11 @@ export interface StateMachine<Result> {
   /** The present state as an offer to a follower: not made durable, nothing copied. */
   offer(): Checkpoint
   /** The values behind `after` and not beyond the offer, at least one, about bytesMax in all. next: `after` of the next call. */
-  readChunk(offer: Checkpoint, after: number, bytesMax: number): Promise<{ next: number; data: Bytes }>
+  readChunk(
+    offer: Checkpoint,
+    after: number,
+    bytesMax: number,
+  ): Promise<{ next: number; data: Bytes }>
   /** Begins or goes on with a transfer towards `offer`; answers the position to ask from. */
   beginInstall(offer: Checkpoint): Promise<number>
   /** Answers the position to ask from next; the transfer is complete when it equals the offer's. */

@@ -71,12 +71,7 @@ export interface Checkpoint extends EntryId {
 
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader'
 
-export type Refusal =
-  | 'noLeader'
-  | 'otherTerm'
-  | 'transferring'
-  | 'uncommittedLimit'
-  | 'stopped'
+export type Refusal = 'noLeader' | 'otherTerm' | 'transferring' | 'uncommittedLimit' | 'stopped'
 
 /** What a peer remembers of us: proof of a loss if we have less (see identity.ts). */
 export interface Seen {
@@ -130,7 +125,12 @@ export type PeerMessage = Envelope &
     | { readonly type: 'TimeoutNow' }
     | { readonly type: 'ReadIndex'; readonly ticket: number }
     | { readonly type: 'ReadIndexResp'; readonly ticket: number; readonly index: Index | null } // null: ask elsewhere
-    | { readonly type: 'Propose'; readonly id: ProposalId; readonly floor: number; readonly data: Bytes }
+    | {
+        readonly type: 'Propose'
+        readonly id: ProposalId
+        readonly floor: number
+        readonly data: Bytes
+      }
     | { readonly type: 'ProposeRefused'; readonly id: ProposalId; readonly reason: Refusal }
     | { readonly type: 'Introduce' } // asks the receiver what it remembers of the sender
     | { readonly type: 'Remembered'; readonly pinned: StoreId | null; readonly seen: Seen | null }
@@ -240,7 +240,11 @@ export interface Ready {
   /** Peers that need a snapshot: answer with OfferReady. */
   readonly offers: readonly { readonly peer: NodeId; readonly session: Session }[]
   /** A snapshot to fetch from the leader: answer with SnapshotVerified. */
-  readonly install: { readonly from: NodeId; readonly session: Session; readonly checkpoint: Checkpoint } | null
+  readonly install: {
+    readonly from: NodeId
+    readonly session: Session
+    readonly checkpoint: Checkpoint
+  } | null
   /** Everything below this index is no longer owed to anybody. */
   readonly removeBefore: Index | null
   readonly readStates: readonly ReadState[]
