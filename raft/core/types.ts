@@ -59,6 +59,8 @@ export interface Identity {
   readonly pins: readonly Pin[]
   /** True once every other member has pinned `store`: only then does this node vote and count. */
   readonly member: boolean
+  /** Index of the last committed config entry that `pins` include; 0: none. */
+  readonly configIndex: Index
 }
 
 /**
@@ -119,7 +121,8 @@ export type PeerMessage = Envelope &
         readonly type: 'SnapshotOffer'
         readonly session: Session
         readonly checkpoint: Checkpoint
-        readonly pins: readonly Pin[]
+        readonly pins: readonly Pin[] // what the checkpoint's config entries have pinned, the leader's own included
+        readonly configIndex: Index
       }
     | { readonly type: 'StaleTerm' } // to a deposed leader or candidate
     | { readonly type: 'TimeoutNow' }
@@ -133,7 +136,12 @@ export type PeerMessage = Envelope &
       }
     | { readonly type: 'ProposeRefused'; readonly id: ProposalId; readonly reason: Refusal }
     | { readonly type: 'Introduce' } // asks the receiver what it remembers of the sender
-    | { readonly type: 'Remembered'; readonly pinned: StoreId | null; readonly seen: Seen | null }
+    | {
+        readonly type: 'Remembered'
+        readonly pinned: StoreId | null
+        readonly seen: Seen | null
+        readonly commit: Index
+      }
   )
 
 /** Bytes of a snapshot: between drivers, past the core. Positions are the state machine's. */
