@@ -16,6 +16,8 @@ const kind = (status: number, title: string, retryable = false): ErrorKind => ({
 })
 
 export const ERROR_KINDS = {
+  malformed_request: kind(400, 'The request is not well-formed HTTP'),
+  malformed_body: kind(400, 'The body cannot be decoded'),
   malformed_json: kind(400, 'The body is not well-formed JSON'),
   bad_parameter: kind(400, 'A query parameter or header is not understood'),
   not_found: kind(404, 'There is nothing at this path'),
@@ -28,10 +30,13 @@ export const ERROR_KINDS = {
   event_too_large: kind(413, 'An event is larger than the limit'),
   unsupported_media_type: kind(415, 'This content type is not taken here'),
   invalid_event: kind(422, 'An event does not have the required shape'),
+  invalid_request: kind(422, 'The body does not have the required shape'),
   empty_batch: kind(422, 'The batch holds no event'),
+  headers_too_large: kind(431, 'The headers are larger than the limit'),
   overloaded: kind(429, 'More publishes are pending than the limit', true),
   internal: kind(500, 'The node failed to answer'),
   no_leader: kind(503, 'The cluster has no leader at present', true),
+  not_leader: kind(503, 'This node is not the leader', true),
   stopping: kind(503, 'This node is stopping', true),
   rebuilding: kind(503, 'This node is rebuilding its state', true),
   behind: kind(503, 'This node has not applied that far yet', true),
