@@ -1,0 +1,23 @@
+// What the edge makes of one request: checked events, already in the bytes that the log will carry.
+//
+// Plain data between the HTTP layer and the proposer. Nobody behind it validates or encodes an event again.
+
+import type { EventId } from '../store/types.ts'
+
+/** The limits that a publish must keep; sizes are of the bytes as sent. */
+export interface PublishLimits {
+  /** Events in one request; more: 413 batch_too_large. */
+  readonly batchEventsMax: number
+  /** Bytes of one event's JSON text, braces included; more: 413 event_too_large. */
+  readonly eventBytesMax: number
+}
+
+export interface EdgeBatch {
+  readonly count: number
+  /** All events, back to back, in the event format of node/command/format.ts. */
+  readonly bytes: Uint8Array
+  /** In the order sent, for the answer. Decoded when first asked for. */
+  readonly ids: readonly EventId[]
+}
+
+export type BodyFormat = 'json' | 'ndjson'
