@@ -92,6 +92,8 @@ export interface StateMachine<Result> {
    * applied again. Rejects with StoreBehindError if the store does not even hold the checkpoint.
    */
   redoFrom(checkpoint: Checkpoint | null): Promise<void>
+  /** Everything stored is removed: what follows is redoFrom(null), or an install from position 0. */
+  empty(): Promise<void>
   /** Decides and stores, in order; 'noop' and 'config' entries only move the applied index. */
   apply(entries: readonly Entry[]): Promise<readonly (Result | null)[]>
   /** Everything applied so far made durable. */

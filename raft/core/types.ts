@@ -124,6 +124,7 @@ export type PeerMessage = Envelope &
         readonly pins: readonly Pin[] // what the checkpoint's config entries have pinned, the leader's own included
         readonly configIndex: Index
       }
+    | { readonly type: 'NeedSnapshot' } // the sender's state machine lost its store; its log is intact
     | { readonly type: 'StaleTerm' } // to a deposed leader or candidate
     | { readonly type: 'TimeoutNow' }
     | { readonly type: 'ReadIndex'; readonly ticket: number }
@@ -190,6 +191,7 @@ export type LocalMessage =
 export interface AppendTask {
   readonly seq: number
   readonly hardState: HardState | null
+  /** If it has another store than before: announce it to the peers before AppendDone. */
   readonly identity: Identity | null
   /** With `base`: the log starts anew behind this checkpoint; entries at or below it are no longer owed. */
   readonly checkpoint: Checkpoint | null

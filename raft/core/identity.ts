@@ -1,0 +1,237 @@
+// Who may promise: store ids, pins, and the proof that a node has lost its memory (DESIGN.md, rule 4).
+//
+// Term, vote and log are a node's memory of its promises. They belong to a data directory, and the directory has a
+// store id. A node votes and counts only once every other member has pinned the id it has now. It learns this from
+// their Remembered messages when a cluster forms, or, after a loss, from a committed config entry:
+//
+//   announced (PeerMet with an id other than the pinned)  ──▶  leader appends a config entry {node, store}
+//   committed by a majority without the node  ──▶  everybody pins the new id; the node may vote again
+//
+// Remembered also tells what a peer has seen this store promise. A store that holds less than that was set back
+// to an older copy: the node then takes a new id by itself and goes the same way.
+//
+// It decides and remembers; it neither sends nor saves.
+
+import { type RaftLog, termInRuns } from './log.ts'
+import type { EntryId, HardState, Identity, Index, NodeId, Pin, Seen, StoreId } from './types.ts'
+
+export type Standing = 'member' | 'forming' | 'suspect'
+
+export class Identities {
+  #identity: Identity
+  readonly #self: NodeId
+  readonly #spare: StoreId
+  /** What this node could prove when it started; evidence speaks of that moment or an earlier one. */
+  readonly #boot: { term: number; base: EntryId; last: Index; runs: readonly EntryId[] }
+  /** The store each peer showed last, in this life. */
+  readonly #met = new Map<NodeId, StoreId>()
+  /** Peers that have told, in this life, what they remember of this store. */
+  readonly #rememberedBy = new Set<NodeId>()
+  readonly #seen = new Map<NodeId, Seen>()
+  #lost: boolean
+  #changed = false
+
+  constructor(options: {
+    self: NodeId
+    identity: Identity
+    hardState: HardState
+    log: RaftLog
+    /** Taken as the new store id if this one turns out to have lost something. */
+    spareStore: StoreId
+    /** The start has found that the log lost its end. */
+    lostEnd: boolean
+  }) {
+    this.#self = options.self
+    this.#identity = options.identity
+    this.#spare = options.spareStore
+    this.#boot = {
+      term: options.hardState.term,
+      base: options.log.base,
+      last: options.log.last.index,
+      runs: options.log.runs,
+    }
+    this.#lost = false
+    if (options.lostEnd) this.becomeSuspect()
+  }
+
+  get current(): Identity {
+    return this.#identity
+  }
+
+  get member(): boolean {
+    return this.#identity.member
+  }
+
+  get standing(): Standing {
+    if (this.#identity.member) return 'member'
+    return this.#lost ? 'suspect' : 'forming'
+  }
+
+  /** True once after each change: it must be saved with the next write. */
+  takeChanged(): boolean {
+    const changed = this.#changed
+    this.#changed = false
+    return changed
+  }
+
+  /** Counts in a majority: this node if it is a member, a peer if the store it shows is the pinned one. */
+  counts(node: NodeId): boolean {
+    if (node === this.#self) return this.#identity.member
+    const met = this.#met.get(node)
+    return met !== undefined && met === this.pinned(node)
+  }
+
+  pinned(node: NodeId): StoreId | null {
+    return this.#identity.pins.find((pin) => pin.node === node)?.store ?? null
+  }
+
+  hasMet(node: NodeId): boolean {
+    return this.#met.has(node)
+  }
+
+  /** The peers whose present store is not the pinned one. */
+  suspects(): readonly Pin[] {
+    const suspects: Pin[] = []
+    for (const [node, store] of this.#met)
+      if (this.pinned(node) !== store) suspects.push({ node, store })
+    return suspects
+  }
+
+  /** This peer may be promised something: it has told, in this life, what it remembers of us. */
+  mayPromise(peer: NodeId): boolean {
+    return this.#rememberedBy.has(peer)
+  }
+
+  /** A peer shows its store: pinned at the first meeting. Answers whether it is another than it showed before. */
+  meet(peer: NodeId, store: StoreId): boolean {
+    const before = this.#met.get(peer)
+    this.#met.set(peer, store)
+    if (this.pinned(peer) === null) this.#pin([{ node: peer, store }])
+    if (this.pinned(peer) !== store) this.#seen.delete(peer)
+    return before !== undefined && before !== store
+  }
+
+  /** A durable promise of this peer has been seen. */
+  observe(peer: NodeId, seen: Seen): void {
+    if (!this.counts(peer)) return
+    const known = this.#seen.get(peer)
+    const newer =
+      known === undefined ||
+      seen.term > known.term ||
+      (seen.term === known.term && seen.match.index > known.match.index)
+    if (newer) this.#seen.set(peer, seen)
+  }
+
+  /** What to answer a peer that introduces itself. */
+  remembered(peer: NodeId): { pinned: StoreId | null; seen: Seen | null } {
+    return { pinned: this.pinned(peer), seen: this.#seen.get(peer) ?? null }
+  }
+
+  /**
+   * A peer tells what it remembers of this node. `commit` are both sides' commit indexes: a peer that is behind
+   * may not yet have seen the entry that pinned our present id.
+   */
+  told(
+    peer: NodeId,
+    said: { pinned: StoreId | null; seen: Seen | null },
+    commit: { theirs: Index; own: Index },
+  ): 'nothing' | 'became member' | 'lost' {
+    if (said.pinned === null) return 'nothing'
+    if (said.pinned !== this.#identity.store) {
+      if (this.#identity.member && commit.theirs >= commit.own) {
+        this.becomeSuspect()
+        return 'lost'
+      }
+      if (!this.#identity.member) this.#lost = true
+      this.#rememberedBy.add(peer)
+      return 'nothing'
+    }
+    if (said.seen !== null && this.#identity.store !== this.#spare && this.#lacks(said.seen)) {
+      this.becomeSuspect()
+      return 'lost'
+    }
+    this.#rememberedBy.add(peer)
+    const everybody = this.#identity.members.every(
+      (node) => node === this.#self || this.#rememberedBy.has(node),
+    )
+    // A suspect is cleared by a config entry alone: some peer knew another store.
+    if (this.#identity.member || this.#lost || !everybody) return 'nothing'
+    this.#change({ ...this.#identity, member: true })
+    return 'became member'
+  }
+
+  #lacks(seen: Seen): boolean {
+    const boot = this.#boot
+    if (boot.term !== seen.term) return boot.term < seen.term
+    // Within one term, what a follower has acknowledged to its leader is never cut off again.
+    if (seen.match.index <= boot.base.index) return false
+    if (seen.match.index > boot.last) return true
+    return termInRuns(boot.runs, seen.match.index) !== seen.match.term
+  }
+
+  /** The promises of this store cannot be relied on: a new id, no vote, until a config entry clears it. */
+  becomeSuspect(): void {
+    this.#lost = true
+    this.#rememberedBy.clear()
+    this.#change({ ...this.#identity, store: this.#spare, member: false })
+  }
+
+  /** A committed config entry. Answers whether it clears this node. */
+  commitPin(pin: Pin, index: Index): boolean {
+    if (index <= this.#identity.configIndex) return false
+    if (pin.node === this.#self) {
+      this.#change({ ...this.#identity, configIndex: index })
+      return !this.#identity.member && pin.store === this.#identity.store
+    }
+    this.#pin([pin], index)
+    return false
+  }
+
+  cleared(): void {
+    this.#lost = false
+    this.#change({ ...this.#identity, member: true })
+  }
+
+  /** Pins that travelled with a snapshot, in place of the config entries it jumps over. */
+  adopt(pins: readonly Pin[], configIndex: Index): boolean {
+    if (configIndex <= this.#identity.configIndex) return false
+    const own = pins.find((pin) => pin.node === this.#self)
+    this.#pin(
+      pins.filter((pin) => pin.node !== this.#self),
+      configIndex,
+    )
+    return !this.#identity.member && own?.store === this.#identity.store
+  }
+
+  /** The pins as this node would tell them to a follower that takes a snapshot. */
+  get pinsAndOwn(): readonly Pin[] {
+    return [...this.#identity.pins, { node: this.#self, store: this.#identity.store }]
+  }
+
+  #pin(pins: readonly Pin[], configIndex = this.#identity.configIndex): void {
+    const merged = new Map(this.#identity.pins.map((pin) => [pin.node, pin.store]))
+    for (const pin of pins) {
+      if (!this.#identity.members.includes(pin.node)) continue
+      if (merged.get(pin.node) !== pin.store) this.#seen.delete(pin.node)
+      merged.set(pin.node, pin.store)
+    }
+    const sorted = [...merged].map(([node, store]) => ({ node, store }))
+    sorted.sort((a, b) => (a.node < b.node ? -1 : 1))
+    this.#change({ ...this.#identity, pins: sorted, configIndex })
+  }
+
+  #change(identity: Identity): void {
+    this.#identity = identity
+    this.#changed = true
+  }
+}
+
+/** The data of a config entry: `node`, a blank, `store`, in UTF-8 (neither holds a blank). */
+export function encodePin(pin: Pin): Uint8Array {
+  return new TextEncoder().encode(`${pin.node} ${pin.store}`)
+}
+
+export function decodePin(data: Uint8Array): Pin | null {
+  const [node, store, ...rest] = new TextDecoder().decode(data).split(' ')
+  return node && store && rest.length === 0 ? { node, store } : null
+}

@@ -1,0 +1,448 @@
+// The driver: turns a pure core into a running member by carrying its outputs to disk, network and state machine,
+// and their completions back.
+//
+// It has no timer and reads no clock: somebody calls tick(). All that arrives between two turns is one batch; one
+// log write is in flight, and what comes meanwhile is the next one; apply runs beside, in log order. A write or an
+// apply that fails is fatal: after onFatal the replica does nothing any more (DESIGN.md, rule 3).
+//
+// Keeps: promises leave only when the write they rest on is durable; a new store id is announced before anything
+// is said under it; the state machine is never called twice at once.
+
+import { Raft, type RaftConfig } from './core/raft.ts'
+import type {
+  AppendTask,
+  ApplyTask,
+  BulkMessage,
+  Bytes,
+  Checkpoint,
+  Entry,
+  EntryId,
+  Index,
+  LocalMessage,
+  ProposalId,
+  ReadTask,
+  Ready,
+  Status,
+  TraceEvent,
+  WireMessage,
+} from './core/types.ts'
+import {
+  type LoadedLog,
+  type LogStorage,
+  type StateMachine,
+  StoreBehindError,
+  type Transport,
+} from './ports.ts'
+import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts'
+
+export interface ReplicaOptions<Result> {
+  readonly config: RaftConfig
+  readonly log: LogStorage
+  readonly transport: Transport
+  readonly stateMachine: StateMachine<Result>
+  /** Bytes of log after which the state machine is made durable, so that older log can go. */
+  readonly checkpointBytes: number
+  readonly chunkBytesMax: number
+  /** Runs a turn soon, once, after all input that is already there (setImmediate, or the simulator's). */
+  readonly schedule: (turn: () => void) => void
+  /** Called once. Nothing may be trusted afterwards: the process has to end. */
+  readonly onFatal: (error: unknown) => void
+  readonly onTrace?: (event: TraceEvent) => void
+  /** After each turn in which anything may have changed. */
+  readonly onTurn?: () => void
+}
+
+/** How a proposal ends well: its entry, and what the state machine answered. */
+export interface Committed<Result> {
+  readonly at: EntryId
+  readonly result: Result
+}
+
+export interface Proposal<Result> {
+  readonly id: ProposalId
+  readonly done: Promise<Committed<Result>>
+}
+
+/** A snapshot jumped over the proposal, or the replica stopped: it may or may not be in the log. */
+export class OutcomeUnknownError extends Error {
+  override readonly name = 'OutcomeUnknownError'
+}
+
+interface Waiter<T> {
+  resolve(value: T): void
+  reject(error: Error): void
+}
+
+const READ_PAGE_BYTES = 4 * 1024 * 1024
+
+export class Replica<Result> {
+  readonly #options: ReplicaOptions<Result>
+  readonly #raft: Raft
+  readonly #sender: SnapshotSender
+  readonly #receiver: SnapshotReceiver
+  readonly #proposals = new Map<number, Waiter<Committed<Result>>>()
+  readonly #reads = new Map<number, Waiter<Index>>()
+  #appliedWaiters: { index: Index; waiter: Waiter<void> }[] = []
+  #applyChain: Promise<void> = Promise.resolve()
+  #turnDue = false
+  #checkpointing = false
+  #stopped = false
+  #rebuilding: boolean
+  #applied: Index
+  #store: string
+
+  /**
+   * Loads log and store, redoes what lies behind the last checkpoint, and joins the cluster.
+   * Rejects with LogDamageError, or whatever the ports refuse to start with; nothing is running then.
+   */
+  static async start<Result>(options: ReplicaOptions<Result>): Promise<Replica<Result>> {
+    const loaded = await options.log.load()
+    const replica = new Replica(options, loaded, await prepare(options, loaded))
+    await replica.#join()
+    return replica
+  }
+
+  private constructor(options: ReplicaOptions<Result>, loaded: LoadedLog, found: Prepared) {
+    this.#options = options
+    this.#raft = new Raft(options.config, { ...loaded, ...found })
+    this.#rebuilding = found.rebuilding
+    this.#applied = found.rebuilding ? 0 : (found.checkpoint?.index ?? 0)
+    this.#store = loaded.identity.store
+    this.#sender = new SnapshotSender(options.stateMachine, options.chunkBytesMax)
+    this.#receiver = new SnapshotReceiver({
+      stateMachine: options.stateMachine,
+      self: options.config.id,
+      send: (message) => options.transport.send(message),
+      askAgainTicks: options.config.electionTicks,
+      inOrder: (work) => this.#inApplyOrder(work),
+      finished: (checkpoint) => this.#input({ type: 'SnapshotVerified', checkpoint }),
+    })
+  }
+
+  /** A store id renewed at the start is durable before any peer hears of this node. */
+  async #join(): Promise<void> {
+    const ready = this.#raft.ready()
+    if (ready.append !== null) {
+      await this.#options.log.append(ready.append)
+      this.#raft.step({ type: 'AppendDone', seq: ready.append.seq })
+    }
+    this.#store = this.#raft.status().store
+    this.#carryOut({ ...ready, append: null })
+    await this.#options.transport.start({
+      message: (message) => this.#onMessage(message),
+      met: (peer, store) => this.#input({ type: 'PeerMet', peer, store }),
+      lost: (peer) => this.#input({ type: 'PeerLost', peer }),
+    })
+    this.#wake()
+  }
+
+  // ---- What the node above asks ----
+
+  tick(): void {
+    if (this.#stopped) return
+    this.#guard(() => this.#raft.tick())
+    this.#receiver.tick()
+    this.#maybeCheckpoint()
+    this.#wake()
+  }
+
+  /** Ends when the entry is applied here, or with OutcomeUnknownError. */
+  propose(data: Bytes): Proposal<Result> {
+    const id = this.#raft.propose(data)
+    const done = new Promise<Committed<Result>>((resolve, reject) => {
+      this.#proposals.set(id.count, { resolve, reject })
+    })
+    this.#wake()
+    return { id, done }
+  }
+
+  /** Stops waiting. True: the proposal is in no log and never will be; false: nobody knows. */
+  abandon(id: ProposalId): boolean {
+    this.#proposals.delete(id.count)
+    return this.#raft.abandon(id)
+  }
+
+  /** A linearizable read may look once this index is applied. `signal` ends the wait with its reason. */
+  async readIndex(signal: AbortSignal): Promise<Index> {
+    signal.throwIfAborted()
+    const ticket = this.#raft.readIndex()
+    return this.#abortable<Index>(signal, (waiter) => {
+      this.#reads.set(ticket, waiter)
+      this.#wake()
+      return () => {
+        this.#reads.delete(ticket)
+        this.#raft.cancelRead(ticket)
+      }
+    })
+  }
+
+  /** Resolves when the state machine here has applied `index`. */
+  async whenApplied(index: Index, signal: AbortSignal): Promise<void> {
+    if (this.#applied >= index) return
+    signal.throwIfAborted()
+    await this.#abortable<void>(signal, (waiter) => {
+      const entry = { index, waiter }
+      this.#appliedWaiters.push(entry)
+      return () => {
+        this.#appliedWaiters = this.#appliedWaiters.filter((other) => other !== entry)
+      }
+    })
+  }
+
+  status(): Status {
+    return { ...this.#raft.status(), applied: this.#applied }
+  }
+
+  /** The store was lost and is being filled by a peer: it must not be read. */
+  get rebuilding(): boolean {
+    return this.#rebuilding
+  }
+
+  /** False if this node does not lead or nobody can take over. */
+  transferLeadership(): boolean {
+    const begun = this.#raft.transferLeadership()
+    this.#wake()
+    return begun
+  }
+
+  /** Makes the state machine durable now (before a clean stop), so that the next start has little to redo. */
+  async checkpoint(): Promise<void> {
+    if (this.#stopped || this.#rebuilding) return
+    await this.#inApplyOrder(async () => {
+      const checkpoint = await this.#options.stateMachine.checkpoint()
+      this.#input({ type: 'CheckpointTaken', checkpoint })
+    })
+  }
+
+  /** Ends all waits as unknown and leaves the peers; log and state machine are the caller's to close. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    const error = new OutcomeUnknownError('the node stopped before the outcome was known')
+    for (const waiter of this.#proposals.values()) waiter.reject(error)
+    for (const waiter of this.#reads.values()) waiter.reject(error)
+    for (const { waiter } of this.#appliedWaiters) waiter.reject(error)
+    await this.#options.transport.close()
+    await this.#applyChain.catch(() => undefined)
+  }
+
+  // ---- The turn ----
+
+  #onMessage(message: WireMessage): void {
+    if (this.#stopped) return
+    if (message.type === 'ChunkAsk') this.#fatalIfRejected(this.#sendChunk(message))
+    else if (message.type === 'Chunk') this.#fatalIfRejected(this.#receiver.chunk(message))
+    else {
+      this.#guard(() => this.#raft.step(message))
+      this.#wake()
+    }
+  }
+
+  #sendChunk(ask: BulkMessage & { type: 'ChunkAsk' }): Promise<void> {
+    return this.#sender.asked(ask, (message) => this.#options.transport.send(message))
+  }
+
+  #input(message: LocalMessage): void {
+    if (this.#stopped) return
+    this.#guard(() => this.#raft.step(message))
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#turnDue || this.#stopped) return
+    this.#turnDue = true
+    this.#options.schedule(() => {
+      this.#turnDue = false
+      if (!this.#stopped) this.#guard(() => this.#carryOut(this.#raft.ready()))
+    })
+  }
+
+  /** One turn. Nothing here waits: the order of these lines is the safety argument. */
+  #carryOut(ready: Ready): void {
+    for (const message of ready.messages) this.#options.transport.send(message)
+    if (ready.append !== null) this.#fatalIfRejected(this.#append(ready.append))
+    if (ready.restore !== null) this.#restore(ready.restore)
+    if (ready.apply !== null) this.#apply(ready.apply)
+    for (const task of ready.reads) this.#fatalIfRejected(this.#readEntries(task))
+    for (const { peer, session } of ready.offers) {
+      const checkpoint = this.#sender.offer(peer, session)
+      this.#input({ type: 'OfferReady', peer, session, checkpoint })
+    }
+    if (ready.install !== null) this.#fatalIfRejected(this.#receiver.begin(ready.install))
+    if (ready.removeBefore !== null) this.#fatalIfRejected(this.#removeBefore(ready.removeBefore))
+    for (const { ticket, index } of ready.readStates) {
+      if (index !== null) this.#reads.get(ticket)?.resolve(index)
+      this.#reads.delete(ticket)
+    }
+    for (const { id } of ready.outcomes) this.#endUnknown(id)
+    if (this.#options.onTrace !== undefined)
+      for (const event of ready.trace) this.#options.onTrace(event)
+    this.#options.onTurn?.()
+  }
+
+  async #append(task: AppendTask): Promise<void> {
+    await this.#options.log.append(task)
+    if (this.#stopped) return
+    if (task.identity !== null && task.identity.store !== this.#store) {
+      this.#store = task.identity.store
+      this.#options.transport.announce(this.#store)
+    }
+    for (const message of task.thenSend) this.#options.transport.send(message) // true only now
+    this.#input({ type: 'AppendDone', seq: task.seq }) // the core counts itself only now
+  }
+
+  #apply(task: ApplyTask): void {
+    const applied = this.#inApplyOrder(async () => {
+      const results = await this.#options.stateMachine.apply(task.entries)
+      for (const [i, entry] of task.entries.entries()) this.#settle(entry, results[i] as Result)
+      this.#input({ type: 'ApplyDone', seq: task.seq })
+      this.#appliedTo(task.entries.at(-1)!.index)
+    })
+    this.#fatalIfRejected(applied)
+  }
+
+  #settle(entry: Entry, result: Result): void {
+    const id = entry.proposal
+    const { config } = this.#options
+    if (id === null || id.node !== config.id || id.life !== config.life) return
+    const waiter = this.#proposals.get(id.count)
+    if (waiter === undefined) return
+    this.#proposals.delete(id.count)
+    waiter.resolve({ at: { index: entry.index, term: entry.term }, result })
+  }
+
+  #restore(checkpoint: Checkpoint): void {
+    const restored = this.#inApplyOrder(async () => {
+      await this.#options.stateMachine.restore(checkpoint)
+      this.#rebuilding = false
+      this.#appliedTo(checkpoint.index)
+    })
+    this.#fatalIfRejected(restored)
+  }
+
+  #appliedTo(applied: Index): void {
+    this.#applied = applied
+    if (this.#appliedWaiters.length === 0) return
+    const waiting = this.#appliedWaiters
+    this.#appliedWaiters = waiting.filter(({ index }) => index > applied)
+    for (const { index, waiter } of waiting) if (index <= applied) waiter.resolve()
+  }
+
+  async #readEntries(task: ReadTask): Promise<void> {
+    const { peer, session, from } = task
+    const entries = await this.#options.log.read(from, task.to, task.bytesMax)
+    this.#input({ type: 'ReadDone', peer, session, from, entries })
+  }
+
+  async #removeBefore(index: Index): Promise<void> {
+    const first = await this.#options.log.removeBefore(index)
+    this.#input({ type: 'LogTrimmed', first })
+  }
+
+  #maybeCheckpoint(): void {
+    if (this.#checkpointing || this.#receiver.busy || this.#rebuilding) return
+    if (this.#options.log.bytesSinceCheckpoint() < this.#options.checkpointBytes) return
+    this.#checkpointing = true
+    const done = this.checkpoint().then(() => {
+      this.#checkpointing = false
+    })
+    this.#fatalIfRejected(done)
+  }
+
+  #endUnknown(id: ProposalId): void {
+    const waiter = this.#proposals.get(id.count)
+    this.#proposals.delete(id.count)
+    waiter?.reject(new OutcomeUnknownError('a snapshot jumped over the proposal'))
+  }
+
+  // ---- Small things ----
+
+  #inApplyOrder(work: () => Promise<void>): Promise<void> {
+    this.#applyChain = this.#applyChain.then(() => (this.#stopped ? undefined : work()))
+    return this.#applyChain
+  }
+
+  #abortable<T>(signal: AbortSignal, begin: (waiter: Waiter<T>) => () => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const end = (settle: () => void) => {
+        signal.removeEventListener('abort', onAbort)
+        settle()
+      }
+      const cancel = begin({
+        resolve: (value) => end(() => resolve(value)),
+        reject: (error) => end(() => reject(error)),
+      })
+      const onAbort = () => {
+        cancel()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#fatal(error)
+    }
+  }
+
+  #fatalIfRejected(work: Promise<void>): void {
+    work.catch((error) => this.#fatal(error))
+  }
+
+  #fatal(error: unknown): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#options.onFatal(error)
+  }
+}
+
+interface Prepared {
+  readonly checkpoint: Checkpoint | null
+  readonly entries: readonly Entry[]
+  readonly commit: Index
+  readonly lostEnd: boolean
+  readonly rebuilding: boolean
+}
+
+/**
+ * Every start redoes from the last checkpoint. A store that does not even hold that is emptied and built again:
+ * from the log where it reaches back to the first entry, else by a peer. A store that shows more than the log
+ * holds proves that the log lost its end.
+ */
+async function prepare<Result>(
+  { log, stateMachine }: ReplicaOptions<Result>,
+  loaded: LoadedLog,
+): Promise<Prepared> {
+  const lastIndex = loaded.entries.at(-1)?.index ?? loaded.checkpoint?.index ?? loaded.base.index
+  const shown = stateMachine.shownApplied()
+  const lostEnd = shown > lastIndex
+  const { checkpoint, entries } = loaded
+  if (!lostEnd) {
+    try {
+      await stateMachine.redoFrom(checkpoint)
+      return { checkpoint, entries, commit: shown, lostEnd, rebuilding: false }
+    } catch (error) {
+      if (!(error instanceof StoreBehindError)) throw error
+    }
+  }
+  await stateMachine.empty()
+  const committed = checkpoint?.index ?? 0
+  if (loaded.base.index > 0)
+    return { checkpoint, entries, commit: committed, lostEnd, rebuilding: true }
+  await stateMachine.redoFrom(null)
+  const all = await readAll(log, lastIndex)
+  return { checkpoint: null, entries: all, commit: committed, lostEnd, rebuilding: false }
+}
+
+async function readAll(log: LogStorage, to: Index): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  while (entries.length < to) {
+    const page = await log.read(entries.length + 1, to, READ_PAGE_BYTES)
+    if (page === 'compacted') throw new Error('the log lost entries while it was read')
+    entries.push(...page)
+  }
+  return entries
+}

@@ -1,0 +1,130 @@
+// Moves a snapshot from one store to another, in chunks, past the core.
+//
+// The store is its own snapshot: nothing is copied aside. The receiver asks for what it lacks, one chunk at a
+// time, from the position its own store reaches; the sender reads values that no longer change. A transfer broken
+// off goes on where it stood, also from another sender. Whether what has arrived is right is for the state
+// machine to verify; whether it comes into force is for the core to decide.
+
+import type { BulkMessage, Checkpoint, NodeId, Ready, Session } from './core/types.ts'
+import type { StateMachine } from './ports.ts'
+
+type Send = (message: BulkMessage) => void
+
+/** A chunk is read only when asked for, one at a time for each follower. */
+export class SnapshotSender {
+  readonly #stateMachine: StateMachine<unknown>
+  readonly #chunkBytesMax: number
+  readonly #offers = new Map<NodeId, { session: Session; checkpoint: Checkpoint; busy: boolean }>()
+
+  constructor(stateMachine: StateMachine<unknown>, chunkBytesMax: number) {
+    this.#stateMachine = stateMachine
+    this.#chunkBytesMax = chunkBytesMax
+  }
+
+  offer(peer: NodeId, session: Session): Checkpoint {
+    const checkpoint = this.#stateMachine.offer()
+    this.#offers.set(peer, { session, checkpoint, busy: false })
+    return checkpoint
+  }
+
+  async asked(ask: BulkMessage & { type: 'ChunkAsk' }, send: Send): Promise<void> {
+    const offer = this.#offers.get(ask.from)
+    if (offer === undefined || offer.session !== ask.session || offer.busy) return
+    offer.busy = true
+    try {
+      const { checkpoint } = offer
+      const chunk = await this.#stateMachine.readChunk(checkpoint, ask.after, this.#chunkBytesMax)
+      const { from, to, term, session, after } = ask
+      send({ type: 'Chunk', from: to, to: from, term, session, after, ...chunk })
+    } finally {
+      offer.busy = false
+    }
+  }
+}
+
+type Install = NonNullable<Ready['install']>
+
+export class SnapshotReceiver {
+  readonly #stateMachine: StateMachine<unknown>
+  readonly #self: NodeId
+  readonly #send: Send
+  /** Ticks without a chunk after which it is asked for again. */
+  readonly #askAgainTicks: number
+  /** Runs work when all earlier work of the state machine is done: it is never called twice at once. */
+  readonly #inOrder: (work: () => Promise<void>) => Promise<void>
+  readonly #finished: (checkpoint: Checkpoint) => void
+  #install: Install | null = null
+  #after = 0
+  #ticks = 0
+
+  constructor(options: {
+    stateMachine: StateMachine<unknown>
+    self: NodeId
+    send: Send
+    askAgainTicks: number
+    inOrder: (work: () => Promise<void>) => Promise<void>
+    /** The state machine holds and has verified all of it. */
+    finished(checkpoint: Checkpoint): void
+  }) {
+    this.#stateMachine = options.stateMachine
+    this.#self = options.self
+    this.#send = options.send
+    this.#askAgainTicks = options.askAgainTicks
+    this.#inOrder = options.inOrder
+    this.#finished = options.finished
+  }
+
+  get busy(): boolean {
+    return this.#install !== null
+  }
+
+  begin(install: Install): Promise<void> {
+    this.#install = install
+    return this.#then(install, async () => {
+      this.#after = await this.#stateMachine.beginInstall(install.checkpoint)
+      await this.#goOn(install)
+    })
+  }
+
+  chunk(message: BulkMessage & { type: 'Chunk' }): Promise<void> {
+    const install = this.#install
+    if (install === null || message.from !== install.from) return Promise.resolve()
+    if (message.session !== install.session) return Promise.resolve()
+    return this.#then(install, async () => {
+      if (message.after !== this.#after) return // asked twice, answered twice
+      this.#after = await this.#stateMachine.installChunk(message.data)
+      await this.#goOn(install)
+    })
+  }
+
+  tick(): void {
+    if (this.#install === null || ++this.#ticks < this.#askAgainTicks) return
+    this.#ask(this.#install)
+  }
+
+  #then(install: Install, work: () => Promise<void>): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#install === install) await work()
+    })
+  }
+
+  async #goOn(install: Install): Promise<void> {
+    while (this.#stateMachine.installComplete()) {
+      if (await this.#stateMachine.verifyInstall()) {
+        if (this.#install !== install) return
+        this.#install = null
+        this.#finished(install.checkpoint)
+        return
+      }
+      // The store was not what it seemed and has been emptied: all of it, then.
+      this.#after = await this.#stateMachine.beginInstall(install.checkpoint)
+    }
+    this.#ask(install)
+  }
+
+  #ask({ from, session, checkpoint }: Install): void {
+    this.#ticks = 0
+    const { term } = checkpoint
+    this.#send({ type: 'ChunkAsk', from: this.#self, to: from, term, session, after: this.#after })
+  }
+}
