@@ -2,6 +2,7 @@
 //
 // Plain data between the HTTP layer and the proposer. Nobody behind it validates or encodes an event again.
 
+import type { EncodedEvents } from '../command/format.ts'
 import type { EventId } from '../store/types.ts'
 
 /** The limits that a publish must keep; sizes are of the bytes as sent. */
@@ -12,12 +13,11 @@ export interface PublishLimits {
   readonly eventBytesMax: number
 }
 
-export interface EdgeBatch {
-  readonly count: number
-  /** All events, back to back, in the event format of node/command/format.ts. */
-  readonly bytes: Uint8Array
+/** The bytes are in the event format of node/command/format.ts. */
+export interface EdgeBatch extends EncodedEvents {
   /** In the order sent, for the answer. Decoded when first asked for. */
   readonly ids: readonly EventId[]
 }
 
+/** One event, an array or {"events":[…]}; or one event a line. */
 export type BodyFormat = 'json' | 'ndjson'
