@@ -38,7 +38,6 @@ export interface Config {
     readonly bodyBytesMax: number
     readonly batchEventsMax: number
     readonly eventBytesMax: number
-    readonly jsonDepthMax: number
     readonly pendingRequestsMax: number
     readonly pendingBytesMax: number
     readonly connectionsMax: number
@@ -221,7 +220,6 @@ function toConfig(values: Values, self: PeerAddress, secret: string | null): Con
       bodyBytesMax: values.BODY_BYTES_MAX,
       batchEventsMax: values.BATCH_EVENTS_MAX,
       eventBytesMax: values.EVENT_BYTES_MAX,
-      jsonDepthMax: values.JSON_DEPTH_MAX,
       pendingRequestsMax: values.PENDING_REQUESTS_MAX,
       pendingBytesMax: values.PENDING_BYTES_MAX,
       connectionsMax: values.CONNECTIONS_MAX,

@@ -24,7 +24,6 @@ export const LIMITS = {
   BODY_BYTES_MAX: limit('bytes of a request body', REQUEST_LIMITS.bodyBytesMax, KIB, 64 * MIB),
   BATCH_EVENTS_MAX: limit('events of one request', REQUEST_LIMITS.batchEventsMax, 1, 100_000),
   EVENT_BYTES_MAX: limit('bytes of one event', REQUEST_LIMITS.eventBytesMax, 256, 64 * MIB),
-  JSON_DEPTH_MAX: limit('nesting of one event', REQUEST_LIMITS.jsonDepthMax, 2, 512),
   PENDING_REQUESTS_MAX: limit('publishes waiting for their outcome', 4_096, 1, 1_000_000),
   PENDING_BYTES_MAX: limit('bytes of their bodies', 64 * MIB, MIB, 4_096 * MIB),
   CONNECTIONS_MAX: limit('client connections', 4_096, 8, 1_000_000),
@@ -46,7 +45,7 @@ export type LimitName = keyof typeof LIMITS
  * What the encoding of an entry may add to the bytes sent: for each event (defaults written out, fingerprint, lengths)
  * and for the entry itself. A test encodes the worst batches and compares.
  */
-export const EVENT_OVERHEAD_BYTES_MAX = 256
+export const EVENT_OVERHEAD_BYTES_MAX = 64
 export const ENTRY_OVERHEAD_BYTES_MAX = 4_096
 
 /** The load one node is built for: a second of it may wait without a refusal. */

@@ -1,0 +1,35 @@
+// What the routes share: the node behind them, the limits in force, and the world as it is passed in.
+
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import type { RequestLimits } from '../../client/index.ts'
+import type { Log } from '../log.ts'
+import type { Backend } from './backend.ts'
+import type { Door } from './door.ts'
+
+export interface Api {
+  readonly backend: Backend
+  readonly limits: Pick<RequestLimits, 'batchEventsMax' | 'bodyBytesMax' | 'eventBytesMax'>
+  readonly door: Door
+  /** A publish waits so long for its outcome, a read for this node to catch up. */
+  readonly publishDeadlineMs: number
+  /** Milliseconds since 1970: stamped into publishes as their receive time. */
+  readonly wallMs: () => number
+  /** Milliseconds, never going back; deadlines are on this clock. */
+  readonly monotonicMs: () => number
+  /** From 0 up to 1; only for the jitter of Retry-After. */
+  readonly random: () => number
+  readonly log: Pick<Log, 'error'>
+}
+
+/** In tests there is no socket: the request is all there is. */
+export type Call = Context<{ Bindings: Partial<HttpBindings> }>
+export type Handler = (call: Call) => Promise<Response> | Response
+
+/** The path as it was sent, percent-encoding and all: nothing is normalised behind the router's back. */
+export function rawPath(request: Request): string {
+  const { url } = request
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const end = url.search(/[?#]/)
+  return end === -1 ? url.slice(start) : url.slice(start, end)
+}

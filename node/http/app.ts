@@ -1,0 +1,74 @@
+// The HTTP API as one Hono app: which path is answered by which route, and what happens at all others.
+//
+// No middleware: each route calls what it needs, each answer is made in answer.ts, each error in problems.ts.
+
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { SekaliError } from '../../client/index.ts'
+import { answerEmpty } from './answer.ts'
+import { type Api, type Handler, rawPath } from './api.ts'
+import { clusterRoute } from './cluster.ts'
+import { eventRoute, eventsRoute } from './events.ts'
+import { healthRoute, livezRoute, readyzRoute } from './health.ts'
+import { problemAnswer } from './problems.ts'
+import { publishRoute } from './publish.ts'
+import { seenRoute } from './seen.ts'
+import { digestRoute, statsRoute } from './stats.ts'
+import { topicsRoute } from './topics.ts'
+
+export type App = Hono<{ Bindings: Partial<HttpBindings> }>
+
+interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly handler: (api: Api) => Handler
+}
+
+const ROUTES: readonly Route[] = [
+  { method: 'POST', path: '/publish', handler: publishRoute },
+  { method: 'GET', path: '/events', handler: eventsRoute },
+  { method: 'GET', path: '/events/:topic/:event_id', handler: eventRoute },
+  { method: 'POST', path: '/seen', handler: seenRoute },
+  { method: 'GET', path: '/topics', handler: topicsRoute },
+  { method: 'GET', path: '/stats', handler: statsRoute },
+  { method: 'GET', path: '/digest', handler: digestRoute },
+  { method: 'GET', path: '/cluster', handler: clusterRoute },
+  { method: 'GET', path: '/health', handler: healthRoute },
+  { method: 'GET', path: '/livez', handler: livezRoute },
+  { method: 'GET', path: '/readyz', handler: readyzRoute },
+]
+
+export function createApp(api: Api): App {
+  const app: App = new Hono({ getPath: rawPath })
+  for (const route of ROUTES) app.on(route.method, route.path, route.handler(api))
+  app.onError((error, call) => problemAnswer(api, error, call.req.path))
+  app.notFound((call) => {
+    const { method, path } = call.req
+    const allow = allowed(path)
+    if (allow === null) {
+      return problemAnswer(api, new SekaliError('not_found', 'there is nothing here'), path)
+    }
+    if (method === 'OPTIONS') return answerEmpty(api.backend, { allow })
+    const error = new SekaliError('method_not_allowed', `this path takes ${allow}`)
+    return problemAnswer(api, error, path, { allow })
+  })
+  return app
+}
+
+/** For the Allow header; null: no route has this path. */
+function allowed(path: string): string | null {
+  const route = ROUTES.find((candidate) => matches(candidate.path, path))
+  if (route === undefined) return null
+  return route.method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS'
+}
+
+function matches(template: string, path: string): boolean {
+  const parts = path.split('/')
+  const wanted = template.split('/')
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, place) =>
+      part.startsWith(':') ? parts[place] !== '' : part === parts[place],
+    )
+  )
+}

@@ -1,0 +1,96 @@
+// GET /events and GET /events/:topic/:event_id: what was accepted, as it was sent. Events are JSON text in the store and
+// are spliced into the answer as they are; no payload is parsed or encoded again.
+
+import {
+  isPattern,
+  ORDERS,
+  PAGE_LIMIT_DEFAULT,
+  PAGE_LIMIT_MAX,
+  SekaliError,
+} from '../../client/index.ts'
+import { instantOf } from '../edge/timestamp.ts'
+import { answerJson } from './answer.ts'
+import type { Api, Handler } from './api.ts'
+import { badParameter, type Query, readQuery } from './query.ts'
+import { FRESHNESS, waitUntilFresh } from './wait.ts'
+
+const PARAMETERS = [
+  ...['topic', 'event_id', 'after', 'limit', 'order', 'source', 'since', 'until'],
+  ...FRESHNESS,
+]
+
+export function eventsRoute(api: Api): Handler {
+  return async (call) => {
+    const query = readQuery(call.req.url, PARAMETERS)
+    const wanted = pageQuery(query)
+    await waitUntilFresh(api, query, wanted.after)
+    const { events, next } = await api.backend.events.page(wanted)
+    return answerJson(api.backend, splicePage(events, next))
+  }
+}
+
+export function eventRoute(api: Api): Handler {
+  return async (call) => {
+    const query = readQuery(call.req.url, FRESHNESS)
+    const [, , topic = '', eventId = ''] = call.req.path.split('/')
+    const id = { topic: decodeSegment(topic, 'topic'), eventId: decodeSegment(eventId, 'event_id') }
+    await waitUntilFresh(api, query)
+    const event = await api.backend.events.get(id.topic, id.eventId)
+    if (event === null) {
+      throw new SekaliError('event_not_found', 'no event with this topic and event_id was accepted')
+    }
+    return answerJson(api.backend, event as Uint8Array<ArrayBuffer>)
+  }
+}
+
+function pageQuery(query: Query) {
+  const topic = query.text('topic')
+  const eventId = query.text('event_id')
+  if (eventId !== undefined && (topic === undefined || isPattern(topic))) {
+    throw badParameter('event_id', 'needs an exact topic beside it')
+  }
+  const after = query.decimal('after', 0, Number.MAX_SAFE_INTEGER)
+  const source = query.text('source')
+  const sinceMs = instant(query, 'since')
+  const untilMs = instant(query, 'until')
+  return {
+    limit: query.decimal('limit', 1, PAGE_LIMIT_MAX) ?? PAGE_LIMIT_DEFAULT,
+    order: query.oneOf('order', ORDERS) ?? 'asc',
+    ...(topic !== undefined && { topic }),
+    ...(eventId !== undefined && { eventId }),
+    ...(after !== undefined && { after }),
+    ...(source !== undefined && { source }),
+    ...(sinceMs !== undefined && { sinceMs }),
+    ...(untilMs !== undefined && { untilMs }),
+  } as const
+}
+
+function instant(query: Query, name: string): number | undefined {
+  const text = query.text(name)
+  if (text === undefined) return undefined
+  const bytes = Buffer.from(text)
+  const ms = instantOf(bytes, 0, bytes.length)
+  if (Number.isNaN(ms)) throw badParameter(name, 'must be an RFC 3339 date-time')
+  return ms
+}
+
+function decodeSegment(segment: string, name: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw badParameter(name, 'is not percent-encoded UTF-8')
+  }
+}
+
+const HEAD = Buffer.from('{"events":[')
+const COMMA = Buffer.from(',')
+
+function splicePage(events: readonly Uint8Array[], next: number | null): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [HEAD]
+  for (const [place, event] of events.entries()) {
+    if (place > 0) parts.push(COMMA)
+    parts.push(event)
+  }
+  parts.push(Buffer.from(next === null ? '],"next":null}' : `],"next":"${next}"}`))
+  return Buffer.concat(parts)
+}

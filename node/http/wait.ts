@@ -1,0 +1,26 @@
+// How fresh a read is: local at once, linearizable after asking the leader, or not before a position the client names.
+
+import { SekaliError } from '../../client/index.ts'
+import type { Api } from './api.ts'
+import type { Query } from './query.ts'
+
+/** Parameters that every read of data takes. */
+export const FRESHNESS = ['consistency', 'min_position'] as const
+
+/** Returns when this node may answer; throws no_leader or behind at the deadline. */
+export async function waitUntilFresh(api: Api, query: Query, position = 0): Promise<void> {
+  const linearizable = query.consistency() === 'linearizable'
+  const wanted = query.decimal('min_position', 0, Number.MAX_SAFE_INTEGER) ?? 0
+  const deadlineMs = api.monotonicMs() + api.publishDeadlineMs
+  if (linearizable && !(await api.backend.linearize(deadlineMs))) {
+    throw new SekaliError('no_leader', 'no leader confirmed in time that this node is up to date')
+  }
+  await waitForPosition(api, Math.max(wanted, position), deadlineMs)
+}
+
+async function waitForPosition(api: Api, position: number, deadlineMs: number): Promise<void> {
+  if (api.backend.standing().lastPosition >= position) return
+  if (await api.backend.waitForPosition(position, deadlineMs)) return
+  const { lastPosition } = api.backend.standing()
+  throw new SekaliError('behind', `this node has applied up to position ${lastPosition}`)
+}
