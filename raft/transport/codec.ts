@@ -187,6 +187,7 @@ const SHAPES: { readonly [Type in MessageType]: Shape<Type> } = {
     write: (m) => [m.session, m.after],
     read: (f) => ({ session: f.count(), after: f.count() }),
   },
+  NeedSnapshot: { code: 22, frame: 'message', write: () => [], read: () => ({}) },
   // A chunk holds whole stored values, at least one, and a value is as large as the entry it came from.
   Chunk: {
     code: 21,

@@ -34,6 +34,7 @@ const GOLDEN: { readonly [Type in WireMessage['type']]: string } = {
   HeartbeatResp: '960aa26e31a26e32030401',
   SnapshotOffer:
     '9a0ba26e31a26e3203040702c4030102039192a26e33d920303132333435363738396162636465663031323334353637383961626364656602',
+  NeedSnapshot: '9416a26e31a26e3203',
   StaleTerm: '940ca26e31a26e3203',
   TimeoutNow: '940da26e31a26e3203',
   ReadIndex: '950ea26e31a26e320305',

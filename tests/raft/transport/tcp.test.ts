@@ -1,0 +1,4 @@
+import { transportContract } from '../transport-contract.ts'
+import { TcpWorld } from './tcp-world.ts'
+
+transportContract('TcpTransport', (nodeCount) => TcpWorld.open(nodeCount))
