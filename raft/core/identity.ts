@@ -13,7 +13,17 @@
 // It decides and remembers; it neither sends nor saves.
 
 import { type RaftLog, termInRuns } from './log.ts'
-import type { EntryId, HardState, Identity, Index, NodeId, Pin, Seen, StoreId } from './types.ts'
+import type {
+  EntryId,
+  HardState,
+  Identity,
+  Index,
+  NodeId,
+  PeerStatus,
+  Pin,
+  Seen,
+  StoreId,
+} from './types.ts'
 
 export type Standing = 'member' | 'forming' | 'suspect'
 
@@ -85,10 +95,6 @@ export class Identities {
     return this.#identity.pins.find((pin) => pin.node === node)?.store ?? null
   }
 
-  hasMet(node: NodeId): boolean {
-    return this.#met.has(node)
-  }
-
   /** The peers whose present store is not the pinned one. */
   suspects(): readonly Pin[] {
     const suspects: Pin[] = []
@@ -102,13 +108,11 @@ export class Identities {
     return this.#rememberedBy.has(peer)
   }
 
-  /** A peer shows its store: pinned at the first meeting. Answers whether it is another than it showed before. */
-  meet(peer: NodeId, store: StoreId): boolean {
-    const before = this.#met.get(peer)
+  /** A peer shows its store: pinned at the first meeting. */
+  meet(peer: NodeId, store: StoreId): void {
     this.#met.set(peer, store)
     if (this.pinned(peer) === null) this.#pin([{ node: peer, store }])
     if (this.pinned(peer) !== store) this.#seen.delete(peer)
-    return before !== undefined && before !== store
   }
 
   /** A durable promise of this peer has been seen. */
@@ -120,6 +124,17 @@ export class Identities {
       seen.term > known.term ||
       (seen.term === known.term && seen.match.index > known.match.index)
     if (newer) this.#seen.set(peer, seen)
+  }
+
+  /** As far as a node knows that does not lead. */
+  statusOf(node: NodeId): PeerStatus {
+    return {
+      node,
+      state: 'unknown',
+      match: this.#seen.get(node)?.match.index ?? 0,
+      counts: this.counts(node),
+      recentlyActive: this.#met.has(node),
+    }
   }
 
   /** What to answer a peer that introduces itself. */

@@ -10,6 +10,7 @@
 import { encodePin, type Identities } from './identity.ts'
 import { invariant } from './invariant.ts'
 import { entryBytes, type RaftLog } from './log.ts'
+import type { Outbox } from './outbox.ts'
 import { Progress } from './progress.ts'
 import { AdmittedProposals } from './proposals.ts'
 import { committedByMajority, majority } from './quorum.ts'
@@ -20,7 +21,6 @@ import type {
   Entry,
   Index,
   NodeId,
-  PeerMessage,
   PeerStatus,
   ProposalId,
   ReadState,
@@ -39,8 +39,6 @@ export interface LeaderLimits {
   readonly uncommittedBytesMax: number
 }
 
-type Unaddressed<M> = M extends unknown ? Omit<M, 'from' | 'to' | 'term'> : never
-
 /** What leadership needs of the core around it. */
 export interface Surroundings {
   readonly self: NodeId
@@ -49,15 +47,14 @@ export interface Surroundings {
   readonly log: RaftLog
   readonly identities: Identities
   readonly limits: LeaderLimits
-  send(to: NodeId, message: Unaddressed<PeerMessage>): void
-  trace(type: string, detail?: Record<string, string | number | boolean | null>): void
+  readonly outbox: Outbox
 }
 
 export class Leader {
   readonly #core: Surroundings
   readonly #progress = new Map<NodeId, Progress>()
   readonly #admitted = new AdmittedProposals()
-  readonly reads: LeaderReads
+  readonly #reads: LeaderReads
   /** Where this term begins in the log. */
   readonly #firstIndex: Index
   #sessions = 0
@@ -71,12 +68,12 @@ export class Leader {
   readonly #vouched = new Map<NodeId, StoreId>()
   #transfer: { to: NodeId; ticks: number; told: boolean } | null = null
   #ticks = 0
-  readTasks: ReadTask[] = []
-  offers: { peer: NodeId; session: Session }[] = []
+  #readTasks: ReadTask[] = []
+  #offers: { peer: NodeId; session: Session }[] = []
 
   constructor(core: Surroundings) {
     this.#core = core
-    this.reads = new LeaderReads(core.members.length)
+    this.#reads = new LeaderReads(core.members.length)
     this.#inheritedBytes = core.log.bytesAbove(core.log.commit)
     this.#uncommittedBytes = this.#inheritedBytes
     this.#sizesFrom = core.log.last.index + 1
@@ -91,12 +88,25 @@ export class Leader {
     return this.#transfer?.to ?? null
   }
 
-  get commitsOwnTerm(): boolean {
+  /** Until then the leader does not know the commit index of its predecessor. */
+  get #commitsOwnTerm(): boolean {
     return this.#core.log.commit >= this.#firstIndex
   }
 
   #peers(): readonly NodeId[] {
     return this.#core.members.filter((node) => node !== this.#core.self)
+  }
+
+  takeReadTasks(): readonly ReadTask[] {
+    const tasks = this.#readTasks
+    this.#readTasks = []
+    return tasks
+  }
+
+  takeOffers(): readonly { peer: NodeId; session: Session }[] {
+    const offers = this.#offers
+    this.#offers = []
+    return offers
   }
 
   // ---- Proposals ----
@@ -139,7 +149,7 @@ export class Leader {
       }
       this.#sendCommit(peer, progress)
     }
-    if (this.reads.roundDue) this.heartbeat()
+    if (this.#reads.roundDue) this.heartbeat()
   }
 
   /** Answers whether anything with entries left. */
@@ -166,7 +176,13 @@ export class Leader {
   #sendEntries(peer: NodeId, progress: Progress, prevTerm: Term, entries: readonly Entry[]): void {
     const prev = { index: progress.next - 1, term: prevTerm }
     const commit = this.#core.log.commit
-    this.#core.send(peer, { type: 'Append', session: progress.session, prev, entries, commit })
+    this.#core.outbox.send(peer, {
+      type: 'Append',
+      session: progress.session,
+      prev,
+      entries,
+      commit,
+    })
     // A follower commits at most what this message lets it verify, so the whole commit index may travel.
     progress.sentCommit = Math.max(
       progress.sentCommit,
@@ -180,7 +196,7 @@ export class Leader {
 
   #readFromDisk(peer: NodeId, progress: Progress): void {
     progress.reading = true
-    this.readTasks.push({
+    this.#readTasks.push({
       peer,
       session: progress.session,
       from: progress.next,
@@ -217,11 +233,11 @@ export class Leader {
     const commit = Math.min(this.#core.log.commit, progress.match)
     if (commit <= progress.sentCommit) return
     progress.sentCommit = commit
-    this.#core.send(peer, { type: 'Commit', session: progress.session, commit })
+    this.#core.outbox.send(peer, { type: 'Commit', session: progress.session, commit })
   }
 
   heartbeat(): void {
-    this.reads.roundDue = false
+    this.#reads.roundDue = false
     const { log, self, identities } = this.#core
     const matches = this.#core.members
       .filter((node) => identities.counts(node))
@@ -232,11 +248,11 @@ export class Leader {
     for (const peer of this.#peers()) {
       const progress = this.#progress.get(peer)!
       const commit = Math.min(log.commit, progress.match)
-      this.#core.send(peer, {
+      this.#core.outbox.send(peer, {
         type: 'Heartbeat',
         session: progress.session,
         commit,
-        readSequence: this.reads.sequence,
+        readSequence: this.#reads.sequence,
         matches,
       })
     }
@@ -247,7 +263,7 @@ export class Leader {
     if (progress === null) return
     progress.heard()
     progress.resume()
-    this.reads.acknowledged(peer, readSequence)
+    this.#reads.acknowledged(peer, readSequence)
     // Nothing acknowledged for two heartbeats though more was sent: it may be lost. An empty append finds out.
     const stalled = progress.state === 'replicate' && progress.match < this.#core.log.last.index
     if (stalled && progress.ticksSinceAdvance > this.#core.limits.electionTicks / 5)
@@ -268,6 +284,7 @@ export class Leader {
           match: { index: match, term },
         })
     }
+    this.maybeCommit()
     this.#advanceTransfer()
   }
 
@@ -285,7 +302,8 @@ export class Leader {
     let agrees = Math.min(hint.index, this.#core.log.last.index)
     while (agrees > this.#core.log.base.index && (this.#core.log.term(agrees) ?? 0) > hint.term)
       agrees--
-    if (progress.refused(prev, agrees)) this.#core.trace('conflict', { peer, agreesUpTo: agrees })
+    if (progress.refused(prev, agrees))
+      this.#core.outbox.note('conflict', { peer, agreesUpTo: agrees })
   }
 
   #progressOf(peer: NodeId, session: Session): Progress | null {
@@ -304,20 +322,19 @@ export class Leader {
 
   // ---- Commit ----
 
-  /** Answers whether commit moved. */
-  maybeCommit(): boolean {
+  maybeCommit(): void {
     const { log, identities, self } = this.#core
     const matches = this.#core.members
       .filter((node) => identities.counts(node))
       .map((node) => (node === self ? log.stable : this.#progress.get(node)!.match))
     const index = committedByMajority(matches, this.#core.members.length)
     // §5.4.2: an older entry on a majority can still be overwritten (figure 8).
-    if (index <= log.commit || log.term(index) !== this.#core.term) return false
-    const first = !this.commitsOwnTerm
+    if (index <= log.commit || log.term(index) !== this.#core.term) return
+    const first = !this.#commitsOwnTerm
     log.commitTo(index)
     this.#settleSizes(index)
-    if (first) this.reads.releaseDeferred(log.commit)
-    return true
+    if (first) this.#reads.releaseDeferred(log.commit)
+    this.#core.outbox.note('commit', { index })
   }
 
   #settleSizes(commit: Index): void {
@@ -329,13 +346,20 @@ export class Leader {
     this.#inheritedBytes = 0
   }
 
+  // ---- Reads ----
+
+  read(from: NodeId, ticket: number): void {
+    this.#reads.add(from, ticket, this.#commitsOwnTerm ? this.#core.log.commit : null)
+  }
+
+  /** Those of other nodes are answered; the leader's own come back. */
   confirmedReads(): readonly ReadState[] {
     const own: ReadState[] = []
     const { identities, self } = this.#core
-    for (const read of this.reads.takeConfirmed((node) => identities.counts(node), self)) {
+    for (const read of this.#reads.takeConfirmed((node) => identities.counts(node), self)) {
       if (read.from === self) own.push({ ticket: read.ticket, index: read.index })
       else
-        this.#core.send(read.from, {
+        this.#core.outbox.send(read.from, {
           type: 'ReadIndexResp',
           ticket: read.ticket,
           index: read.index,
@@ -348,8 +372,8 @@ export class Leader {
 
   #needsSnapshot(peer: NodeId, progress: Progress): void {
     progress.becomeSnapshot()
-    this.#core.trace('snapshot needed', { peer, next: progress.next })
-    this.offers.push({ peer, session: progress.session })
+    this.#core.outbox.note('snapshot needed', { peer, next: progress.next })
+    this.#offers.push({ peer, session: progress.session })
   }
 
   /** A follower whose log is intact has lost its state machine's store. */
@@ -368,7 +392,7 @@ export class Leader {
 
   #sendOffer(peer: NodeId, progress: Progress): void {
     if (progress.offer === null) return
-    this.#core.send(peer, {
+    this.#core.outbox.send(peer, {
       type: 'SnapshotOffer',
       session: progress.session,
       checkpoint: progress.offer,
@@ -407,7 +431,7 @@ export class Leader {
   #vouchFor(peer: NodeId, store: StoreId): void {
     if (this.#vouched.get(peer) === store) return
     this.#vouched.set(peer, store)
-    this.#core.trace('vouch', { peer, store })
+    this.#core.outbox.note('vouch', { peer, store })
     this.#append({ type: 'config', proposal: null, data: encodePin({ node: peer, store }) })
   }
 
@@ -423,7 +447,7 @@ export class Leader {
       else if (this.#ticks % this.#core.limits.electionTicks === 0) this.#sendOffer(peer, progress)
     }
     if (this.#transfer !== null && ++this.#transfer.ticks >= this.#core.limits.electionTicks) {
-      this.#core.trace('transfer given up', { to: this.#transfer.to })
+      this.#core.outbox.note('transfer given up', { to: this.#transfer.to })
       this.#transfer = null
     }
   }
@@ -467,7 +491,7 @@ export class Leader {
 
   transfer(to: NodeId): void {
     if (!this.#progress.has(to) || this.#transfer?.to === to) return
-    this.#core.trace('transfer', { to })
+    this.#core.outbox.note('transfer', { to })
     this.#transfer = { to, ticks: 0, told: false }
     this.#advanceTransfer()
   }
@@ -477,7 +501,7 @@ export class Leader {
     if (transfer === null || transfer.told) return
     if (this.#progress.get(transfer.to)!.match < this.#core.log.last.index) return
     transfer.told = true
-    this.#core.send(transfer.to, { type: 'TimeoutNow' })
+    this.#core.outbox.send(transfer.to, { type: 'TimeoutNow' })
   }
 
   status(): readonly PeerStatus[] {

@@ -118,21 +118,22 @@ export class RaftLog {
 
   /**
    * A follower's append behind a matching prev (§5.3): keeps what agrees, and only where terms conflict cuts the
-   * old suffix off. A late, shorter message therefore removes nothing. Answers whether anything was cut.
+   * old suffix off. A late, shorter message therefore removes nothing. Answers the index behind which it cut,
+   * or null.
    */
-  merge(entries: readonly Entry[]): boolean {
-    let cut = false
+  merge(entries: readonly Entry[]): Index | null {
+    let cutBehind: Index | null = null
     for (const entry of entries) {
       if (entry.index <= this.#base.index) continue
       const own = this.term(entry.index)
       if (own === entry.term) continue
       if (own !== null) {
         this.#cutFrom(entry.index)
-        cut = true
+        cutBehind = entry.index - 1
       }
       this.append(entry)
     }
-    return cut
+    return cutBehind
   }
 
   #cutFrom(index: Index): void {
