@@ -20,15 +20,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { CommandError } from './args.ts'
 
 const MARK = '.sekali'
 const NODE_DIRECTORY = /^n\d+$/
 const OURS = new Set([MARK, 'running.json', 'secret', 'logs'])
-
-/** The folder cannot be used; the message says why and what to do. */
-export class DataDirError extends Error {
-  override readonly name = 'DataDirError'
-}
 
 /** A process, told apart from a later one that was given the same pid. */
 export interface ProcessMark {
@@ -52,11 +48,21 @@ export class DataDir {
 
   /** Takes the folder for this process. Refuses one that holds anything else, or that is in use. */
   static open(directory: string): DataDir {
+    try {
+      return DataDir.#take(directory)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === undefined) throw error
+      throw new CommandError(`${directory} cannot be used as data directory (${code})`)
+    }
+  }
+
+  static #take(directory: string): DataDir {
     const dataDir = new DataDir(path.resolve(directory))
     mkdirSync(dataDir.path, { recursive: true })
     const strangers = readdirSync(dataDir.path).filter((name) => !isOurName(name))
     if (strangers.length > 0 && !existsSync(path.join(dataDir.path, MARK))) {
-      throw new DataDirError(
+      throw new CommandError(
         `${directory} holds other things (${strangers.slice(0, 3).join(', ')}): give --data an empty or new directory`,
       )
     }
@@ -90,7 +96,7 @@ export class DataDir {
     if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 })
     if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
     const secret = readFileSync(file, 'utf8').trim()
-    if (secret === '') throw new DataDirError(`${file} is empty: delete it to have a new one made`)
+    if (secret === '') throw new CommandError(`${file} is empty: delete it to have a new one made`)
     return secret
   }
 
@@ -110,7 +116,7 @@ export class DataDir {
     const running = this.#readRunning()
     if (running === null) return
     if (isAlive(running.starter)) {
-      throw new DataDirError(
+      throw new CommandError(
         `${directory} is in use by another start (pid ${running.starter.pid}): end that one, or give --data another directory`,
       )
     }
@@ -118,7 +124,7 @@ export class DataDir {
     if (orphans.length > 0) {
       const names = orphans.map(([id, mark]) => `${id} (pid ${mark.pid})`).join(', ')
       const pids = orphans.map(([, mark]) => mark.pid).join(' ')
-      throw new DataDirError(
+      throw new CommandError(
         `${names} of an earlier start that was killed still run on ${directory}: end them with kill ${pids}`,
       )
     }

@@ -21,20 +21,29 @@ export function portsOf(count: number, basePort: number): NodePorts[] {
   }))
 }
 
-/** Those of the ports that somebody listens on; looking lasts as long as binding and closing them. */
-export async function busyPorts(ports: readonly number[], host = LOOPBACK): Promise<number[]> {
-  const busy: number[] = []
-  for (const port of ports) if (!(await isFree(port, host))) busy.push(port)
-  return busy
+export interface UnusablePort {
+  readonly port: number
+  /** The system's word for it, such as EADDRINUSE. */
+  readonly code: string
 }
 
-function isFree(port: number, host: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
+/** Those of the ports that cannot be listened on now, found by trying. */
+export async function unusablePorts(
+  ports: readonly number[],
+  host = LOOPBACK,
+): Promise<UnusablePort[]> {
+  const unusable: UnusablePort[] = []
+  for (const port of ports) {
+    const code = await listenFault(port, host)
+    if (code !== null) unusable.push({ port, code })
+  }
+  return unusable
+}
+
+function listenFault(port: number, host: string): Promise<string | null> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(false)
-      else reject(error)
-    })
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(null)))
   })
 }

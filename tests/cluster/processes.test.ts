@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { DataDir } from '../../cluster/data-dir.ts'
-import { busyPorts, portsOf } from '../../cluster/ports.ts'
+import { portsOf, unusablePorts } from '../../cluster/ports.ts'
 import { messageOf, ProcessLog } from '../../cluster/process-log.ts'
 import {
   agreedLeader,
@@ -246,6 +246,6 @@ describe('ports', () => {
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
 
-    expect(await busyPorts([port, BASE_PORT + 50])).toEqual([port])
+    expect(await unusablePorts([port, BASE_PORT + 50])).toEqual([{ port, code: 'EADDRINUSE' }])
   })
 })
