@@ -1,0 +1,156 @@
+// The real file system, with a memory of what was synced, so that the power can be cut at any operation.
+//
+// After a cut, each 512-byte sector written since its file's last sync is there or is not, each name made or removed since
+// the directory's last sync is there or is not, as the given random decides. A kill loses nothing, but what was not
+// synced before it may still be lost by a later cut.
+
+import fs from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { FileSystem, LogFile } from '../../../raft/log/files.ts'
+
+const SECTOR_BYTES = 512
+
+type Operation = 'open' | 'write' | 'datasync' | 'sync' | 'unlink'
+
+export class CrashingFiles implements FileSystem {
+  /** Of operations that change something, since the last crash. */
+  steps = 0
+  /** Throws what the next operation of this kind shall fail with. */
+  fail: ((operation: Operation, path: string) => void) | null = null
+  /** Takes no more than this of the next write. */
+  shortWriteBytes: number | null = null
+  readonly log: string[] = []
+  readonly #synced = new Map<string, Buffer>()
+  readonly #syncedNames = new Set<string>()
+  readonly #handles = new Set<LogFile>()
+  #crashAt = Number.POSITIVE_INFINITY
+  #crashed: PromiseWithResolvers<void> = Promise.withResolvers()
+  #life = 0
+
+  /** Runs a call and ends the process when it is about to do its step-th operation that changes something. */
+  async killDuring(call: () => Promise<unknown>, step: number): Promise<'settled' | 'cut'> {
+    this.steps = 0
+    this.#crashAt = step
+    const outcome = await Promise.race([
+      call().then(
+        () => 'settled' as const,
+        (error) => {
+          throw error
+        },
+      ),
+      this.#crashed.promise.then(() => 'cut' as const),
+    ])
+    await this.kill()
+    return outcome
+  }
+
+  /** The process is gone: nothing it began goes on. */
+  async kill(): Promise<void> {
+    this.#life += 1
+    this.#crashAt = Number.POSITIVE_INFINITY
+    this.#crashed = Promise.withResolvers()
+    for (const handle of this.#handles) await handle.close()
+    this.#handles.clear()
+  }
+
+  /** What was not synced is lost in part. Call after a kill. */
+  async cutPower(directory: string, random: () => number): Promise<void> {
+    const present = new Set((await fs.readdir(directory)).map((name) => join(directory, name)))
+    for (const path of new Set([...present, ...this.#syncedNames])) {
+      if (dirname(path) !== directory) continue
+      const durable = this.#syncedNames.has(path)
+      const survives = present.has(path) === durable ? durable : random() < 0.5
+      if (!survives) {
+        await fs.rm(path, { force: true })
+        continue
+      }
+      const synced = this.#synced.get(path) ?? Buffer.alloc(0)
+      const current = present.has(path) ? await fs.readFile(path) : synced
+      await fs.writeFile(path, mixSectors(synced, current, random))
+    }
+    this.#syncedNames.clear()
+    for (const name of await fs.readdir(directory)) {
+      const path = join(directory, name)
+      this.#syncedNames.add(path)
+      this.#synced.set(path, await fs.readFile(path))
+    }
+  }
+
+  async open(path: string, flags: string, mode?: number): Promise<LogFile> {
+    if (flags !== 'r') await this.#step('open', path)
+    const file = await fs.open(path, flags, mode)
+    const wrapped = this.#wrap(file, path)
+    this.#handles.add(wrapped)
+    return wrapped
+  }
+
+  readdir(path: string): Promise<string[]> {
+    return fs.readdir(path)
+  }
+
+  mkdir(path: string, options: { recursive: true; mode: number }): Promise<string | undefined> {
+    return fs.mkdir(path, options)
+  }
+
+  async unlink(path: string): Promise<void> {
+    await this.#step('unlink', path)
+    await fs.unlink(path)
+  }
+
+  async #step(operation: Operation, path: string): Promise<void> {
+    const life = this.#life
+    this.log.push(`${operation} ${basename(path)}`)
+    this.fail?.(operation, path)
+    if (this.steps === this.#crashAt) this.#crashed.resolve()
+    this.steps += 1
+    // A call that was cut off never comes back.
+    if (this.steps > this.#crashAt || life !== this.#life) await new Promise(() => {})
+  }
+
+  #wrap(file: fs.FileHandle, path: string): LogFile {
+    const wrapped: LogFile = {
+      read: (...all) => file.read(...all),
+      stat: () => file.stat(),
+      write: async (buffer, offset, length, position) => {
+        await this.#step('write', path)
+        const short = Math.min(length, this.shortWriteBytes ?? length)
+        this.shortWriteBytes = null
+        return file.write(buffer, offset, short, position)
+      },
+      datasync: async () => {
+        await this.#step('datasync', path)
+        await this.#remember(path)
+      },
+      sync: async () => {
+        await this.#step('sync', path)
+        await this.#remember(path)
+      },
+      close: async () => {
+        this.#handles.delete(wrapped)
+        await file.close().catch(() => {})
+      },
+    }
+    return wrapped
+  }
+
+  async #remember(path: string): Promise<void> {
+    if (!(await fs.stat(path)).isDirectory()) {
+      this.#synced.set(path, await fs.readFile(path))
+      return
+    }
+    for (const known of this.#syncedNames) {
+      if (dirname(known) === path) this.#syncedNames.delete(known)
+    }
+    for (const name of await fs.readdir(path)) this.#syncedNames.add(join(path, name))
+  }
+}
+
+function mixSectors(synced: Buffer, current: Buffer, random: () => number): Buffer {
+  const mixed = Buffer.alloc(random() < 0.5 ? synced.length : current.length)
+  synced.copy(mixed)
+  for (let sector = 0; sector < current.length; sector += SECTOR_BYTES) {
+    const written = current.subarray(sector, sector + SECTOR_BYTES)
+    if (random() < 0.5) written.copy(mixed, sector)
+  }
+  return mixed
+}
