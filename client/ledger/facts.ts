@@ -100,11 +100,11 @@ export class Facts {
 
   /** Somebody says that this event stands at this position. */
   place(event: EventFacts, position: number, saidBy: string): void {
-    if (event.position === position) return
     if (!Number.isSafeInteger(position) || position < 1) {
       this.#violations.add('malformed', `${saidBy}: ${position} is not a position.`)
       return
     }
+    if (event.position === position) return
     if (event.position !== 0) {
       this.#violations.add(
         'two-positions',

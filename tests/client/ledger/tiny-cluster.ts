@@ -204,7 +204,8 @@ class TinyCluster {
       return: this.#now + this.#random.below(4),
       request,
       answer,
-      ...(this.#random.chance(0.3) &&
+      ...(this.#workload.everything &&
+        this.#random.chance(0.3) &&
         life === node.life && { lastPosition: this.#counters[node.applied]!.lastPosition }),
     })
   }
