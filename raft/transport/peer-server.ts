@@ -35,6 +35,7 @@ export class PeerServer {
   /** In the order of their arrival, with their deadlines. */
   readonly #pending = new Map<Duplex, NodeJS.Timeout>()
   readonly #links = new Map<NodeId, InboundLink>()
+  #opening: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(self: () => Self, limits: TransportLimits, events: PeerServerEvents, notes: Notes) {
@@ -54,29 +55,21 @@ export class PeerServer {
   /** Answers the port. Rejects with the system's code (EADDRINUSE) if it cannot be had. */
   async listen(host: string, port: number): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.once('error', reject)
+    this.#opening = promise.catch(() => {})
+    this.#server.on('error', (error: NodeJS.ErrnoException) => {
+      reject(error) // has no effect once it listens
+      const reason = error.code ?? 'error'
+      this.#notes.add({ type: 'listenerError', direction: 'in', peer: null, reason })
+    })
     this.#server.listen(port, host, resolve)
     try {
       await promise
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      const why = code === 'EADDRINUSE' ? 'it is in use' : (code ?? String(cause))
-      throw Object.assign(
-        new Error(`cannot listen for peers on ${host}:${port}: ${why}`, { cause }),
-        {
-          code,
-        },
-      )
+      const { code, message } = cause as NodeJS.ErrnoException
+      const why = code === 'EADDRINUSE' ? 'it is in use' : message
+      const error = new Error(`cannot listen for peers on ${host}:${port}: ${why}`, { cause })
+      throw Object.assign(error, { code })
     }
-    this.#server.off('error', reject)
-    this.#server.on('error', (error: NodeJS.ErrnoException) => {
-      this.#notes.add({
-        type: 'listenerError',
-        direction: 'in',
-        peer: null,
-        reason: error.code ?? 'error',
-      })
-    })
     return (this.#server.address() as AddressInfo).port
   }
 
@@ -97,6 +90,7 @@ export class PeerServer {
   /** No event follows. */
   async close(): Promise<void> {
     this.#closed = true
+    await this.#opening // a server closed while it opens would never tell either
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#server.close(() => resolve()) // also when it never listened
     for (const link of [...this.#links.values()]) link.close('closing')
@@ -105,6 +99,10 @@ export class PeerServer {
   }
 
   #onConnection(socket: Socket): void {
+    if (this.#closed) {
+      socket.destroy()
+      return
+    }
     if (this.#pending.size >= this.#limits.pendingMax) {
       const [oldest] = this.#pending.keys()
       this.#drop(oldest!, 'tooManyPending')

@@ -104,10 +104,7 @@ export class TcpTransport implements Transport {
       this.#notes,
     )
     this.#port = await this.#server.listen(listenHost, listenPort ?? portOf(peers[id]!))
-    if (this.#closed) {
-      await this.#server.close()
-      return
-    }
+    if (this.#closed) return // close() was waiting for this moment
     this.#sweeper = setInterval(() => this.#sweep(), this.#limits.keepaliveMs)
     for (const link of this.#links.values()) link.dial()
   }
