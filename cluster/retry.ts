@@ -39,5 +39,8 @@ export function parseRetryAfter(header: string | null, nowMs: number): number | 
   if (header === null) return null
   if (/^\d+$/.test(header.trim())) return Number(header) * 1000
   const dateMs = Date.parse(header)
-  return Number.isNaN(dateMs) ? null : Math.max(0, dateMs - nowMs)
+  // Date.parse takes far more for a date than an HTTP date, which begins with its weekday.
+  return Number.isNaN(dateMs) || !/^[A-Z][a-z]{2,8},? /.test(header)
+    ? null
+    : Math.max(0, dateMs - nowMs)
 }
