@@ -89,16 +89,23 @@ export class Lists {
     for (let i = firstAbove(known, page.after); known[i]! <= page.through; i += 1) {
       while (page.positions[next]! < known[i]!) next += 1
       if (page.positions[next] === known[i]) continue
-      const last = page.positions.at(-1) ?? page.after
       this.#violations.add(
         'list-gap',
         `A page of ${page.node}, called at ${page.calledAt}, shows ${page.positions.length} events above position ` +
-          `${page.after} but not position ${known[i]}, ${named(this.#facts.at(known[i]!)!)}, though ` +
-          `${known[i]! < last ? `it shows position ${last}` : page.owed.position >= known[i]! ? page.owed.because : `it claims to cover all up to ${page.through}`}.`,
+          `${page.after}, but not ${named(this.#facts.at(known[i]!)!)} at position ${known[i]}, ` +
+          `though ${reason(page, known[i]!)}.`,
       )
       return
     }
   }
+}
+
+/** Why the page has to show this position. */
+function reason(page: KeptPage, position: number): string {
+  const last = page.positions.at(-1) ?? page.after
+  if (position < last) return `it shows position ${last}`
+  if (position <= page.owed.position) return page.owed.because
+  return `it claims to cover all up to ${page.through}`
 }
 
 /**

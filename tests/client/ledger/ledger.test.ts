@@ -21,6 +21,34 @@ test('a second accepted is seen the moment it is answered', () => {
   expect(ledger.violations.map(({ rule }) => rule)).toEqual(['accepted-twice'])
 })
 
+test('without the contents of any node, what is told of conflicts must still fit some publish', () => {
+  const send = (hash: string) =>
+    ({ type: 'publish', events: [{ topic: 'orders', eventId: 'a', hash }] }) as const
+  const told = (hash: string, conflict: boolean) => ({ hash, conflict })
+  const rulesWhen = (unheard: readonly string[], ...answers: ReturnType<typeof told>[]) => {
+    const ledger = new Ledger()
+    for (const hash of unheard) ledger.call(send(hash), 0)
+    for (const { hash, conflict } of answers) {
+      const outcomes = [{ type: 'duplicate', position: 1, conflict }] as const
+      ledger.return(
+        ledger.call(send(hash), 1),
+        { type: 'published', outcomes },
+        { at: 2, node: 'n1' },
+      )
+    }
+    return ledger.verdict().violations.map(({ rule }) => rule)
+  }
+
+  expect(rulesWhen(['x'], told('x', false))).toEqual([])
+  expect(rulesWhen(['x'], told('y', true))).toEqual([])
+  expect(rulesWhen(['x', 'y'], told('x', true))).toEqual([])
+  expect(rulesWhen(['x', 'y'], told('x', false), told('y', true))).toEqual([])
+  expect(rulesWhen(['x'], told('x', true))).toEqual(['wrong-conflict'])
+  expect(rulesWhen(['x'], told('y', false))).toEqual(['wrong-conflict'])
+  expect(rulesWhen(['x', 'y'], told('x', false), told('y', false))).toEqual(['wrong-conflict'])
+  expect(rulesWhen(['x', 'y'], told('x', true), told('y', true))).toEqual(['wrong-conflict'])
+})
+
 test('repeats of one event cost no memory', () => {
   const outcomes = [{ type: 'duplicate', position: 1, conflict: false }] as const
   const ledger = new Ledger()

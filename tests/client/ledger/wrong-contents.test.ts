@@ -2,7 +2,19 @@
 
 import { expect, test } from 'vitest'
 import { judge } from '../../../client/ledger/ledger.ts'
-import { A, B, C, E, everywhere, expectFlagged, LATE, shown, story, verdictOn } from './story.ts'
+import {
+  A,
+  B,
+  C,
+  E,
+  everywhere,
+  expectFlagged,
+  LATE,
+  page,
+  shown,
+  story,
+  verdictOn,
+} from './story.ts'
 
 expectFlagged([
   [
@@ -36,6 +48,20 @@ expectFlagged([
     'phantom',
     (told) => {
       told.contents[1]!.events = [A, B, C, E, shown('logs', 'z', 5)]
+    },
+  ],
+  [
+    'all nodes hold a content that nobody sent',
+    'content-changed',
+    (told) => {
+      told.listAll.answer = page([A, B, C])
+      told.listAll.call = 151
+      told.listAll.return = 152
+      told.listOrders.answer = { type: 'unknown' }
+      told.getLocal.answer = { type: 'unknown' }
+      everywhere(told, (node) => {
+        node.events = [A, B, C, { ...E, hash: 'three' }]
+      })
     },
   ],
   [

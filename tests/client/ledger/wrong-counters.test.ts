@@ -48,6 +48,16 @@ expectFlagged([
     },
   ],
   [
+    'the applied index falls on one node, though its counters do not',
+    'stats-went-back',
+    (told) => {
+      told.statsEarly.node = told.statsLate.node
+      told.statsEarly.answer = counted({ ...LATE, applied: 9 })
+      told.statsEarly.call = 295
+      told.statsEarly.return = 298
+    },
+  ],
+  [
     'the applied index falls',
     'stats-went-back',
     (told) => {
