@@ -132,11 +132,23 @@ export class EventWalk {
   timestampAt = 0
   payloadAt = 0
   end: number
+  readonly #first: number
 
   constructor(bytes: Uint8Array, first: number, count: number) {
     this.bytes = bytes
     this.count = count
+    this.#first = first
     this.end = first
+  }
+
+  rewind(): void {
+    this.goTo(0, this.#first)
+  }
+
+  /** The next event will be number `place` (from 0), which was found to begin at `start`. */
+  goTo(place: number, start: number): void {
+    this.seen = place
+    this.end = start
   }
 
   next(): boolean {

@@ -62,7 +62,8 @@ export class EventEncoder {
   #out: Buffer
   #outEnd = 0
 
-  // The event being read: where each field's text stands.
+  // The event being read: the field at hand, and where each field's text stands.
+  #reading: string | null = null
   #present = 0 // one bit a field
   readonly #bytes: Uint8Array[] = [NOTHING, NOTHING, NOTHING, NOTHING, NOTHING]
   readonly #from = [0, 0, 0, 0, 0]
@@ -98,7 +99,7 @@ export class EventEncoder {
     } catch (error) {
       if (error instanceof JsonTooLongError) throw this.#tooLarge()
       if (error instanceof JsonTooDeepError) {
-        throw this.#error('payload', `is nested deeper than ${JSON_DEPTH_MAX} levels`)
+        throw this.#error(this.#reading, `is nested deeper than ${JSON_DEPTH_MAX} levels`)
       }
       throw error
     }
@@ -116,6 +117,7 @@ export class EventEncoder {
 
   #readEvent(json: JsonScanner): void {
     json.outEnd = CANONICAL_AT
+    this.#reading = null
     if (json.text[json.at] !== OPEN_BRACE) {
       json.value(0)
       this.note(this.#error(null, 'must be a JSON object'))
@@ -159,6 +161,7 @@ export class EventEncoder {
     json.space()
 
     json.outEnd = CANONICAL_AT
+    this.#reading = FIELDS[field] ?? name
     if (field === -1) {
       json.value(0)
       this.note(this.#error(name, 'is no field of an event'))

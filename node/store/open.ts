@@ -1,0 +1,107 @@
+// Opens the LevelDB directory, or says which of the things that can be wrong with it is.
+//
+// Creates a store only when told to, and never over the remains of one: LevelDB would take a directory that lost
+// its CURRENT file for a new one. Never repairs, never destroys.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Level } from 'level'
+import { FORMAT_MARK, OUTSIDE } from './keys.ts'
+import type { MakeDurable, SortedStore } from './sorted-store.ts'
+import {
+  StoreDamagedError,
+  StoreFormatError,
+  StoreLockedError,
+  StoreMissingError,
+} from './store-errors.ts'
+
+const FORMAT_VERSION = 1
+
+export interface OpenedStore {
+  readonly store: SortedStore
+  readonly makeDurable: MakeDurable
+}
+
+type LevelStore = Level<Uint8Array, Uint8Array>
+
+export async function openLevel(
+  directory: string,
+  { createIfMissing }: { createIfMissing: boolean },
+): Promise<OpenedStore> {
+  const exists = existsSync(`${directory}/CURRENT`)
+  if (!exists) {
+    const remains = existsSync(directory) ? readdirSync(directory).filter(isLevelFile) : []
+    if (remains.length > 0) {
+      throw new StoreDamagedError(`${directory} holds ${remains[0]} but no CURRENT file`)
+    }
+    if (!createIfMissing) throw new StoreMissingError(`there is no store in ${directory}`)
+  }
+
+  const store: LevelStore = new Level(directory, { keyEncoding: 'view', valueEncoding: 'view' })
+  try {
+    await store.open({ createIfMissing: !exists })
+  } catch (error) {
+    throw classified(error, directory)
+  }
+  try {
+    await settleFormat(store, directory, exists)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+  return { store, makeDurable: (key, value) => makeDurable(store, key, value) }
+}
+
+/** A new store is marked, and its directory entries made durable; of an old one the mark is checked. */
+async function settleFormat(store: LevelStore, directory: string, exists: boolean): Promise<void> {
+  const mark = exists ? await store.get(FORMAT_MARK) : undefined
+  if (mark !== undefined) {
+    if (mark[0] === FORMAT_VERSION) return
+    throw new StoreFormatError(
+      `${directory} has format ${mark[0]}; this release knows ${FORMAT_VERSION}`,
+    )
+  }
+  // LevelDB syncs neither its first MANIFEST nor the directory after renaming CURRENT. An existing store without
+  // a mark is one whose creation was interrupted here.
+  await store.put(FORMAT_MARK, Uint8Array.of(FORMAT_VERSION), { sync: true })
+  await syncDirectory(directory)
+  await syncDirectory(dirname(directory))
+}
+
+/**
+ * Compacting a range outside all keys moves the memtable into a synced table and touches nothing else; but a
+ * failure to do so is not reported there. It makes all later writes fail, and so the synced write is the proof.
+ */
+async function makeDurable(store: LevelStore, key: Uint8Array, value: Uint8Array): Promise<void> {
+  // `level` types what all platforms have; on Node it is classic-level, which can compact.
+  const classic = store as LevelStore & {
+    compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
+  }
+  await classic.compactRange(OUTSIDE, OUTSIDE)
+  await store.put(key, value, { sync: true })
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function isLevelFile(name: string): boolean {
+  return /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/.test(name)
+}
+
+function classified(error: unknown, directory: string): Error {
+  const cause = (error as Error).cause as (Error & { code?: string }) | undefined
+  const reason = cause?.message ?? (error as Error).message
+  if (cause?.code === 'LEVEL_LOCKED') {
+    return new StoreLockedError(`another process uses the store in ${directory}`, { cause: error })
+  }
+  return new StoreDamagedError(`the store in ${directory} does not open: ${reason}`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,88 @@
+// A snapshot on its way in: values are stored above what is in force, and nobody reads them yet.
+//
+// Each value goes the way of a log entry, with every event of it due to be accepted, so that keys, counts and digest
+// are this node's own work. Whatever cannot be right (cut, out of order, an event that stands elsewhere) makes
+// the transfer `broken`; it then claims to be complete, and verification fails.
+
+import type { Checkpoint } from '../../raft/core/types.ts'
+import { MalformedCommandError } from '../command/format.ts'
+import type { Decision } from './decide.ts'
+import { Frontier } from './frontier.ts'
+import { INSTALL_MARK } from './keys.ts'
+import { encodeInstallMark } from './marks.ts'
+import { chunkAfter, chunkValues } from './snapshot-chunk.ts'
+import type { SortedStore } from './sorted-store.ts'
+import { ForeignStoreError } from './store-errors.ts'
+import { decodeTotals, sameDigest, type Totals } from './totals.ts'
+
+export class SnapshotReceiver {
+  readonly #frontier: Frontier
+  #offer: Checkpoint
+  #target: Totals
+  #broken = false
+  verified = false
+
+  /** From what is in force towards the offer. */
+  constructor(store: SortedStore, from: Totals, offer: Checkpoint) {
+    this.#frontier = new Frontier(store, from)
+    this.#offer = offer
+    this.#target = decodeTotals(offer.state)
+  }
+
+  get offer(): Checkpoint {
+    return this.#offer
+  }
+
+  /** Behind which to go on; the offer's own when nothing more is needed. */
+  get position(): number {
+    return this.#broken ? this.#target.position : this.#frontier.totals.position
+  }
+
+  get complete(): boolean {
+    return this.position === this.#target.position
+  }
+
+  /** Takes over another offer, if what has come so far is a beginning of it too. */
+  retarget(offer: Checkpoint): boolean {
+    const target = decodeTotals(offer.state)
+    if (this.#broken || target.position < this.position) return false
+    this.#offer = offer
+    this.#target = target
+    this.verified = false
+    return true
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    if (this.complete || chunkAfter(chunk) !== this.position) return // late or repeated
+    const decision = await this.#decide(chunk)
+    if (decision === null) {
+      this.#broken = true
+      return
+    }
+    const mark = encodeInstallMark({ phase: 'receiving', offer: this.#offer })
+    await this.#frontier.advance(decision, INSTALL_MARK, mark)
+  }
+
+  agrees(): boolean {
+    const { position, topics, digest } = this.#frontier.totals
+    return (
+      !this.#broken &&
+      position === this.#target.position &&
+      topics === this.#target.topics &&
+      sameDigest(digest, this.#target.digest)
+    )
+  }
+
+  /** null: the chunk cannot be right. */
+  async #decide(chunk: Uint8Array): Promise<Decision | null> {
+    try {
+      const decision = await this.#frontier.decide(chunkValues(chunk))
+      const allNew = decision.outcomes.every((outcome) => outcome.accepted === outcome.count)
+      const within = decision.totalsAfter.position <= this.#target.position
+      return allNew && within ? decision : null
+    } catch (error) {
+      if (error instanceof MalformedCommandError || error instanceof ForeignStoreError) return null
+      throw error
+    }
+  }
+}
