@@ -72,7 +72,7 @@ export class NodeClient {
       path,
       body,
       headers: body === null ? {} : { 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
     })
     const text = await answer.body.text()
     const header = (name: string): string | null => {

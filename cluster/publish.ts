@@ -17,17 +17,16 @@ import {
   wholeNumber,
 } from './args.ts'
 import { NodeClient } from './http.ts'
+import { Display } from './publish/display.ts'
 import { type Input, lineInput, ndjsonInput, untilStopped } from './publish/input.ts'
 import { Ledger } from './publish/ledger.ts'
-import { finalTable, progressLine, settledCount } from './publish/progress.ts'
+import { finalTable } from './publish/progress.ts'
 import { Publisher, type PublisherPorts } from './publish/publisher.ts'
 import { syntheticEvents } from './publish/synthetic.ts'
 import { listenForStop, type StopWish } from './signals.ts'
 
 const URLS_DEFAULT = 'http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003'
 const INTERRUPTED = 130
-const TERMINAL_REFRESH_MS = 200
-const LINE_EVERY_MS = 5_000
 /** With a rate, a batch is no more than this much of a second's events: a steady flow instead of gusts. */
 const GUST_SHARE = 0.1
 
@@ -228,42 +227,5 @@ function portsFor(clients: readonly NodeClient[], ledger: Ledger | null): Publis
     random: Math.random,
     sleep: (ms) => sleep(ms),
     acknowledged: (answer, node, atMs) => ledger?.add(answer.results, node, atMs),
-  }
-}
-
-/** Progress on standard error: redrawn in place on a terminal, else a line now and then. */
-class Display {
-  readonly #publisher: Publisher
-  readonly #share: () => number | null
-  readonly #total: number | null
-  readonly #onTerminal = process.stderr.isTTY === true
-  readonly #startMs = performance.now()
-  readonly #timer: NodeJS.Timeout
-  #endMs: number | null = null
-
-  constructor(publisher: Publisher, share: () => number | null, total: number | null) {
-    this.#publisher = publisher
-    this.#share = share
-    this.#total = total
-    const everyMs = this.#onTerminal ? TERMINAL_REFRESH_MS : LINE_EVERY_MS
-    this.#timer = setInterval(() => this.#show(), everyMs)
-  }
-
-  elapsedMs(): number {
-    return (this.#endMs ?? performance.now()) - this.#startMs
-  }
-
-  end(): void {
-    clearInterval(this.#timer)
-    this.#endMs = performance.now()
-    if (this.#onTerminal) process.stderr.write('\r\x1b[K')
-  }
-
-  #show(): void {
-    const { tally } = this.#publisher
-    const total = this.#total
-    const share = total === null ? this.#share() : settledCount(tally) / Math.max(1, total)
-    const line = progressLine({ tally, elapsedMs: this.elapsedMs(), total, share })
-    process.stderr.write(this.#onTerminal ? `\r${line}\x1b[K` : `${line}\n`)
   }
 }

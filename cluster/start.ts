@@ -9,6 +9,7 @@ import { DataDir } from './data-dir.ts'
 import { seconds } from './format.ts'
 import { LOOPBACK, PEER_PORT_DISTANCE, portsOf, unusablePorts } from './ports.ts'
 import { ClusterProcesses, exitText, type NodeEnv } from './processes.ts'
+import { Screen } from './screen.ts'
 import { listenForStop, type StopWish } from './signals.ts'
 import { digestView, type Look, type NodeState, summaryBlock, summaryLine } from './summary.ts'
 
@@ -164,38 +165,4 @@ async function lookAt(
 
 function countOf(states: ReadonlyMap<string, NodeState>, wanted: NodeState): number {
   return [...states.values()].filter((state) => state === wanted).length
-}
-
-/** Lines that stay, and below them, on a terminal, one block that is redrawn in place. */
-class Screen {
-  readonly redraws: boolean
-  readonly #output: NodeJS.WriteStream
-  #block = ''
-
-  constructor(output: NodeJS.WriteStream) {
-    this.#output = output
-    this.redraws = output.isTTY === true
-    // Whoever read us has gone: the nodes need not.
-    output.on('error', () => {})
-  }
-
-  print(text: string): void {
-    this.#output.write(`${this.#erase()}${text}\n${this.#block}`)
-  }
-
-  draw(block: string): void {
-    const width = this.#output.columns ?? 80
-    const erase = this.#erase()
-    // A line that wraps would count as two when it is erased.
-    this.#block = block
-      .split('\n')
-      .map((line) => line.slice(0, width))
-      .join('\n')
-    this.#output.write(erase + this.#block)
-  }
-
-  #erase(): string {
-    const lines = this.#block.split('\n').length - 1
-    return lines === 0 ? '' : `\x1b[${lines}A\r\x1b[J`
-  }
 }
