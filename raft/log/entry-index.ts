@@ -35,11 +35,19 @@ export class EntryIndex {
     this.last = base
   }
 
-  /** Cancels all from its index on, then adds it. */
+  /**
+   * Cancels all from its index on, then adds it. At or below the base it is only passed by: the segments before were
+   * deleted, this one still begins with what once overrode their end. What is owed is written behind it.
+   */
   add({ index, term }: EntryId, segment: number, offset: number): void {
-    if (index <= this.last.index) this.#cancelFrom(index)
-    if (index !== this.last.index + 1) {
+    if (index > this.last.index + 1) {
       throw new Error(`entry ${index} does not follow ${this.last.index}`)
+    }
+    if (index <= this.last.index) this.#cancelFrom(index)
+    this.last = { index, term }
+    if (index <= this.base.index) {
+      if (index === this.base.index) this.base = this.last
+      return
     }
     const run = this.#runs.at(-1)
     if (run && run.segment === segment && !run.broken) {
@@ -59,7 +67,6 @@ export class EntryIndex {
       })
     }
     if (this.terms.at(-1)?.term !== term) this.terms.push({ index, term })
-    this.last = { index, term }
   }
 
   /** The run that holds an entry, and an offset in it from which the entry is soon met. */
@@ -70,22 +77,19 @@ export class EntryIndex {
     return { run, offset: run.anchorOffsets[anchor]! }
   }
 
-  /** Nothing up to `base` is held any more. */
-  dropThrough(base: EntryId): void {
-    const kept = this.#runs.findIndex((run) => run.last > base.index)
-    this.#runs.splice(0, kept < 0 ? this.#runs.length : kept)
-    const term = lastAtMost(this.terms, base.index + 1, ({ index }) => index)
-    const spanning = this.terms[term]
+  /** Entries up to `index`, which is held, are held no more. */
+  dropThrough(index: Index): void {
+    if (index <= this.base.index) return
+    const term = lastAtMost(this.terms, index, (begin) => begin.index)
+    this.base = { index, term: this.terms[term]!.term }
+    const ends = this.terms[term + 1]?.index === index + 1 || this.last.index === index
     this.terms.splice(0, term + 1)
-    this.base = base
-    if (this.last.index <= base.index) this.last = base
-    else if (spanning) this.terms.unshift({ index: base.index + 1, term: spanning.term })
+    if (!ends) this.terms.unshift({ index: index + 1, term: this.base.term })
+    const kept = this.#runs.findIndex((run) => run.last > index)
+    this.#runs.splice(0, kept < 0 ? this.#runs.length : kept)
   }
 
   #cancelFrom(index: Index): void {
-    if (index <= this.base.index) {
-      throw new Error(`entry ${index} would cancel what is no longer held`)
-    }
     while (this.#runs.length > 0) {
       const run = this.#runs.at(-1)!
       if (run.last < index) break
@@ -95,7 +99,6 @@ export class EntryIndex {
       this.#runs.pop()
     }
     while (this.terms.length > 0 && this.terms.at(-1)!.index >= index) this.terms.pop()
-    this.last = { index: index - 1, term: this.terms.at(-1)?.term ?? this.base.term }
   }
 }
 

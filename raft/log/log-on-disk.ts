@@ -471,20 +471,20 @@ export class LogOnDisk implements LogStorage {
   /** Takes the segments out of the log that are owed to nobody, and answers their names. */
   #closeOff(index: Index): SegmentName[] {
     const covered = this.#checkpoint?.index ?? 0
-    const below = (limit: Index) => (_: ClosedSegment, place: number) =>
-      (this.#closed[place + 1] ?? this.#active!).follows.index <= limit
-    const kept = this.#closed.filter(below(covered))
-    const removable = this.#closed.filter(below(Math.min(covered, index - 1)))
-    let keptBytes = kept.reduce((bytes, { end }) => bytes + end, 0)
+    const lastIn = (place: number) => (this.#closed[place + 1] ?? this.#active!).follows.index
+    let keptBytes = 0
+    for (const [place, { end }] of this.#closed.entries()) {
+      if (lastIn(place) <= covered) keptBytes += end
+    }
     const removed: SegmentName[] = []
-    for (const { name, end } of removable) {
+    for (const [place, { name, end }] of this.#closed.entries()) {
       keptBytes -= end
-      if (keptBytes < this.#options.keepBytes) break
+      if (lastIn(place) > Math.min(covered, index - 1) || keptBytes < this.#options.keepBytes) break
       removed.push(name)
     }
     if (removed.length > 0) {
       this.#closed.splice(0, removed.length)
-      this.#entries.dropThrough((this.#closed[0] ?? this.#active!).follows)
+      this.#entries.dropThrough((this.#closed[0] ?? this.#active!).follows.index)
     }
     return removed
   }

@@ -320,10 +320,9 @@ class Recovery {
   }
 
   #replayEntry(name: SegmentName, header: RecordHeader, offset: number): void {
-    const { base, last } = this.#entries
-    if (header.index <= base.index || header.index > last.index + 1) {
-      const reason = `entry ${header.index} stands where the log holds ${base.index + 1} to ${last.index}`
-      throw this.#damage(name, offset, reason)
+    const { last } = this.#entries
+    if (header.index > last.index + 1) {
+      throw this.#damage(name, offset, `entry ${header.index} does not follow entry ${last.index}`)
     }
     this.#entries.add({ index: header.index, term: header.term }, name.number, offset)
   }

@@ -12,7 +12,7 @@ const SECTOR_BYTES = 512
 
 type Operation = 'open' | 'write' | 'datasync' | 'sync' | 'unlink'
 
-export class CrashingFiles implements FileSystem {
+export class CrashingFiles {
   /** Of operations that change something, since the last crash. */
   steps = 0
   /** Throws what the next operation of this kind shall fail with. */
@@ -23,6 +23,7 @@ export class CrashingFiles implements FileSystem {
   readonly #synced = new Map<string, Buffer>()
   readonly #syncedNames = new Set<string>()
   readonly #handles = new Set<LogFile>()
+  readonly #underWay = new Set<Promise<unknown>>()
   #crashAt = Number.POSITIVE_INFINITY
   #crashed: PromiseWithResolvers<void> = Promise.withResolvers()
   #life = 0
@@ -32,12 +33,7 @@ export class CrashingFiles implements FileSystem {
     this.steps = 0
     this.#crashAt = step
     const outcome = await Promise.race([
-      call().then(
-        () => 'settled' as const,
-        (error) => {
-          throw error
-        },
-      ),
+      call().then(() => 'settled' as const),
       this.#crashed.promise.then(() => 'cut' as const),
     ])
     await this.kill()
@@ -49,6 +45,7 @@ export class CrashingFiles implements FileSystem {
     this.#life += 1
     this.#crashAt = Number.POSITIVE_INFINITY
     this.#crashed = Promise.withResolvers()
+    await Promise.allSettled(this.#underWay)
     for (const handle of this.#handles) await handle.close()
     this.#handles.clear()
   }
@@ -76,54 +73,61 @@ export class CrashingFiles implements FileSystem {
     }
   }
 
-  async open(path: string, flags: string, mode?: number): Promise<LogFile> {
-    if (flags !== 'r') await this.#step('open', path)
-    const file = await fs.open(path, flags, mode)
-    const wrapped = this.#wrap(file, path)
-    this.#handles.add(wrapped)
-    return wrapped
-  }
-
-  readdir(path: string): Promise<string[]> {
-    return fs.readdir(path)
-  }
-
-  mkdir(path: string, options: { recursive: true; mode: number }): Promise<string | undefined> {
-    return fs.mkdir(path, options)
-  }
-
-  async unlink(path: string): Promise<void> {
-    await this.#step('unlink', path)
-    await fs.unlink(path)
-  }
-
-  async #step(operation: Operation, path: string): Promise<void> {
+  /** The file system as one process sees it, until it is killed. */
+  process(): FileSystem {
     const life = this.#life
+    return {
+      readdir: (path) => fs.readdir(path),
+      mkdir: (path, options) => fs.mkdir(path, options),
+      open: async (path, flags, mode) => {
+        if (flags !== 'r') await this.#step(life, 'open', path)
+        return this.#finishing(async () => {
+          const wrapped = this.#wrap(life, await fs.open(path, flags, mode), path)
+          this.#handles.add(wrapped)
+          return wrapped
+        })
+      },
+      unlink: async (path) => {
+        await this.#step(life, 'unlink', path)
+        await this.#finishing(() => fs.unlink(path))
+      },
+    }
+  }
+
+  async #step(life: number, operation: Operation, path: string): Promise<void> {
+    // A process that was killed does nothing more; what it waits for never comes.
+    if (life !== this.#life) await new Promise(() => {})
     this.log.push(`${operation} ${basename(path)}`)
     this.fail?.(operation, path)
     if (this.steps === this.#crashAt) this.#crashed.resolve()
     this.steps += 1
-    // A call that was cut off never comes back.
-    if (this.steps > this.#crashAt || life !== this.#life) await new Promise(() => {})
+    if (this.steps > this.#crashAt) await new Promise(() => {})
   }
 
-  #wrap(file: fs.FileHandle, path: string): LogFile {
+  /** What has reached the system is done there even if the process ends meanwhile. */
+  #finishing<Result>(work: () => Promise<Result>): Promise<Result> {
+    const underWay = work().finally(() => this.#underWay.delete(underWay))
+    this.#underWay.add(underWay)
+    return underWay
+  }
+
+  #wrap(life: number, file: fs.FileHandle, path: string): LogFile {
     const wrapped: LogFile = {
       read: (...all) => file.read(...all),
       stat: () => file.stat(),
       write: async (buffer, offset, length, position) => {
-        await this.#step('write', path)
+        await this.#step(life, 'write', path)
         const short = Math.min(length, this.shortWriteBytes ?? length)
         this.shortWriteBytes = null
-        return file.write(buffer, offset, short, position)
+        return this.#finishing(() => file.write(buffer, offset, short, position))
       },
       datasync: async () => {
-        await this.#step('datasync', path)
-        await this.#remember(path)
+        await this.#step(life, 'datasync', path)
+        await this.#finishing(() => this.#remember(path))
       },
       sync: async () => {
-        await this.#step('sync', path)
-        await this.#remember(path)
+        await this.#step(life, 'sync', path)
+        await this.#finishing(() => this.#remember(path))
       },
       close: async () => {
         this.#handles.delete(wrapped)

@@ -31,7 +31,7 @@ export async function diskWorld(defaults: Partial<LogOnDiskOptions> = {}): Promi
         segmentBytes: 8192,
         preallocateSliceBytes: 4096,
         keepBytes: 0,
-        files,
+        files: files.process(),
         ...defaults,
         ...options,
       }),
