@@ -1,7 +1,7 @@
 // Every limit that the environment may set, by name, with its default and the bounds it must stay in. Hard caps keep a
 // typing error from taking the machine's memory; relations between limits stand in relations.ts.
 
-import { REQUEST_LIMITS } from '../../client/index.ts'
+import { REQUEST_LIMITS } from '../../client/contract/limits.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

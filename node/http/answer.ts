@@ -1,7 +1,7 @@
 // The only place that makes a response, so that every answer, errors included, tells who gave it and how far that node
 // had applied. The facts are of the moment of the answer, not of the request: after a publish they include it.
 
-import { HEADERS } from '../../client/index.ts'
+import { HEADERS } from '../../client/contract/headers.ts'
 import type { Backend, Standing } from './backend.ts'
 
 export const JSON_MEDIA_TYPE = 'application/json'

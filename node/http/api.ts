@@ -2,7 +2,7 @@
 
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
-import type { RequestLimits } from '../../client/index.ts'
+import type { RequestLimits } from '../../client/contract/limits.ts'
 import type { Log } from '../log.ts'
 import type { Backend } from './backend.ts'
 import type { Door } from './door.ts'
@@ -26,10 +26,17 @@ export interface Api {
 export type Call = Context<{ Bindings: Partial<HttpBindings> }>
 export type Handler = (call: Call) => Promise<Response> | Response
 
-/** The path as it was sent, percent-encoding and all: nothing is normalised behind the router's back. */
-export function rawPath(request: Request): string {
-  const { url } = request
-  const start = url.indexOf('/', url.indexOf('://') + 3)
+/**
+ * The path as it was sent, percent-encoding, dots and all: nothing is normalised behind the router's back. Without a
+ * socket, or in the absolute form that proxies use, it is that of the URL.
+ */
+export function rawPath(request: Request, options?: { env?: Partial<HttpBindings> }): string {
+  const target = options?.env?.incoming?.url
+  const isPath = target?.charCodeAt(0) === SLASH
+  const url = isPath ? target! : request.url
+  const start = isPath ? 0 : url.indexOf('/', url.indexOf('://') + 3)
   const end = url.search(/[?#]/)
   return end === -1 ? url.slice(start) : url.slice(start, end)
 }
+
+const SLASH = 0x2f

@@ -4,7 +4,7 @@
 
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
-import { SekaliError } from '../../client/index.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { answerEmpty } from './answer.ts'
 import { type Api, type Handler, rawPath } from './api.ts'
 import { clusterRoute } from './cluster.ts'

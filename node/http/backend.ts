@@ -4,7 +4,7 @@
 // Waiting is bounded by deadlines on the injected monotonic clock, kept by the backend (its tick sees all waiters at
 // once; no timer a request). Operating errors are SekaliErrors; anything else is a bug and answered as 500.
 
-import type { Member, Role, UnreadyReason } from '../../client/index.ts'
+import type { Member, Role, UnreadyReason } from '../../client/contract/state.ts'
 import type { EdgeBatch } from '../edge/edge-batch.ts'
 import type { EntryOutcome, EventReader } from '../store/types.ts'
 

@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { SekaliError } from '../../client/index.ts'
+import { SekaliError } from '../../client/errors.ts'
 import type { Call } from './api.ts'
 
 const gunzipAsync = promisify(gunzip)

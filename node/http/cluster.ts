@@ -1,6 +1,6 @@
 // GET /cluster: members, who leads, and how far each has come, as this node knows it.
 
-import type { Cluster } from '../../client/index.ts'
+import type { Cluster } from '../../client/contract/state.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import { readQuery } from './query.ts'

@@ -4,7 +4,7 @@
 // Counts, never queues. Bytes count from the moment they arrive, requests from the moment their body is complete:
 // a client that announces much and sends slowly keeps nobody else out.
 
-import { SekaliError } from '../../client/index.ts'
+import { SekaliError } from '../../client/errors.ts'
 
 export interface DoorLimits {
   readonly pendingRequestsMax: number

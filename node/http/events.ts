@@ -1,13 +1,10 @@
 // GET /events and GET /events/:topic/:event_id: what was accepted, as it was sent. Events are JSON text in the store and
 // are spliced into the answer as they are; no payload is parsed or encoded again.
 
-import {
-  isPattern,
-  ORDERS,
-  PAGE_LIMIT_DEFAULT,
-  PAGE_LIMIT_MAX,
-  SekaliError,
-} from '../../client/index.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../../client/contract/limits.ts'
+import { ORDERS } from '../../client/contract/read.ts'
+import { isPattern } from '../../client/contract/topic.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { instantOf } from '../edge/timestamp.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'

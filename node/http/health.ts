@@ -1,7 +1,8 @@
 // Probes. /livez: the process answers. /readyz: requests sent here are served (an election alone does not change that).
 // /health: the same as /readyz with the facts for people, in the shape that the seed reports know.
 
-import { type Health, SekaliError, type UnreadyReason } from '../../client/index.ts'
+import type { Health, UnreadyReason } from '../../client/contract/state.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { answer, answerJson, JSON_MEDIA_TYPE } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import type { Backend } from './backend.ts'

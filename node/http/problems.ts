@@ -1,17 +1,15 @@
 // The one translator from errors to HTTP: RFC 9457 problem+json. A SekaliError becomes what its code says; anything else
 // is a bug of ours, logged in full and answered as 500 without a word of it.
 
-import {
-  ERROR_KINDS,
-  PROBLEM_MEDIA_TYPE,
-  type Problem,
-  problemType,
-  SekaliError,
-} from '../../client/index.ts'
+import { PROBLEM_MEDIA_TYPE, type Problem, problemType } from '../../client/contract/problem.ts'
+import { ERROR_KINDS, type ErrorCode, SekaliError } from '../../client/errors.ts'
 import { showInput } from '../show-input.ts'
 import { answer } from './answer.ts'
 import type { Api } from './api.ts'
 import type { Standing } from './backend.ts'
+
+/** A body too large is left unread, a malformed request may hide another: nothing more is read there. */
+const LAST_ON_CONNECTION: ReadonlySet<ErrorCode> = new Set(['malformed_request', 'stopping'])
 
 export function problemAnswer(
   api: Pick<Api, 'backend' | 'log' | 'random'>,
@@ -28,8 +26,7 @@ export function problemAnswer(
   if (problem.status === 429 || problem.status === 503) {
     headers['retry-after'] = retryAfter(api.random)
   }
-  // A body too large is left unread; the connection cannot be used for another request.
-  if (problem.status === 413 || problem.code === 'stopping') headers.connection = 'close'
+  if (problem.status === 413 || LAST_ON_CONNECTION.has(problem.code)) headers.connection = 'close'
   if (problem.code === 'unsupported_media_type') headers['accept-encoding'] = 'gzip'
   return answer(api.backend, problem.status, PROBLEM_MEDIA_TYPE, JSON.stringify(problem), headers)
 }

@@ -3,7 +3,8 @@
 // The hot path: no middleware, no schema library, one JSON text built by hand. All or nothing in validation: whatever
 // is refused here was never proposed.
 
-import { HEADERS, SekaliError } from '../../client/index.ts'
+import { HEADERS } from '../../client/contract/headers.ts'
+import { SekaliError } from '../../client/errors.ts'
 import type { BodyFormat, EdgeBatch } from '../edge/edge-batch.ts'
 import { readPublish } from '../edge/read-publish.ts'
 import { ACCEPTED, CONFLICT, type EntryOutcome } from '../store/types.ts'

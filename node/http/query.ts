@@ -1,7 +1,8 @@
 // Query parameters, read strictly: each at most once, none that the route does not know, numbers in plain decimal and
 // within bounds. One status for all that is wrong: 400 bad_parameter, naming the parameter.
 
-import { CONSISTENCIES, type Consistency, SekaliError } from '../../client/index.ts'
+import { CONSISTENCIES, type Consistency } from '../../client/contract/read.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { showInput } from '../show-input.ts'
 
 /** More is not written by any client of ours, and each costs a decoding. */

@@ -1,7 +1,9 @@
 // POST /seen: was each of these ids ever accepted, and at which position? Writes nothing. An id that could never be stored
 // was never seen: that is an answer, not an error.
 
-import { SEEN_IDS_MAX, SekaliError, seenRequestSchema } from '../../client/index.ts'
+import { SEEN_IDS_MAX } from '../../client/contract/limits.ts'
+import { seenRequestSchema } from '../../client/contract/read.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import { mediaType, readBody } from './body.ts'

@@ -13,7 +13,8 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { PROBLEM_MEDIA_TYPE, SekaliError } from '../../client/index.ts'
+import { PROBLEM_MEDIA_TYPE } from '../../client/contract/problem.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { standingHeaders } from './answer.ts'
 import type { Api } from './api.ts'
 import type { App } from './app.ts'
@@ -46,7 +47,7 @@ export function createApiServer(api: Api, app: App, connectionsMax: number): Api
   const unanswered = new Unanswered()
   const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     unanswered.note(incoming, outgoing)
-    if (closing) outgoing.setHeader('connection', 'close')
+    if (closing) endConnectionWith(outgoing)
     const fault = requestFault(incoming)
     if (fault === null) void respond(incoming, outgoing)
     else refuse(api, outgoing, fault)
@@ -69,7 +70,7 @@ export function createApiServer(api: Api, app: App, connectionsMax: number): Api
   // ignored.
   server.on('checkContinue', listener)
   server.on('checkExpectation', listener)
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on('clientError', (error: ParserFault, socket: Socket) => {
     if (socket.writable && unanswered.mayAnswer(socket)) socket.write(rawRefusal(api, error))
     socket.destroySoon()
   })
@@ -77,6 +78,7 @@ export function createApiServer(api: Api, app: App, connectionsMax: number): Api
     listen: (host, port) => listen(server, host, port),
     close: (graceMs) => {
       closing = true
+      unanswered.forEach(endConnectionWith)
       return close(server, graceMs)
     },
   }
@@ -108,6 +110,7 @@ function close(server: Server, graceMs: number): Promise<void> {
  * request on the same connection: "not stored" for a publish that is.
  */
 class Unanswered {
+  readonly #answers = new Set<ServerResponse>()
   readonly #bySocket = new WeakMap<Socket, { count: number; last: IncomingMessage }>()
 
   note(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -118,9 +121,15 @@ class Unanswered {
       owed.count += 1
       owed.last = incoming
     }
+    this.#answers.add(outgoing)
     outgoing.once('close', () => {
+      this.#answers.delete(outgoing)
       this.#bySocket.get(socket)!.count -= 1
     })
+  }
+
+  forEach(visit: (outgoing: ServerResponse) => void): void {
+    for (const outgoing of this.#answers) visit(outgoing)
   }
 
   /** Nothing is owed, or only the answer to the very request that turned out bad halfway. */
@@ -128,6 +137,10 @@ class Unanswered {
     const owed = this.#bySocket.get(socket)
     return owed === undefined || owed.count === 0 || (owed.count === 1 && !owed.last.complete)
   }
+}
+
+function endConnectionWith(outgoing: ServerResponse): void {
+  if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
 }
 
 /** What llhttp lets through and HTTP/1.1 or this API does not. */
@@ -168,8 +181,8 @@ function refuse(api: Api, outgoing: ServerResponse, error: SekaliError): void {
 }
 
 /** The answer to bytes that never became a request: written to the socket as it is, and the last one there. */
-function rawRefusal(api: Api, { code }: NodeJS.ErrnoException): string {
-  const error = parserError(code)
+function rawRefusal(api: Api, fault: ParserFault): string {
+  const error = parserError(fault)
   const standing = api.backend.standing()
   const body = JSON.stringify(problemOf(error, '', standing))
   const headers: Record<string, string> = {
@@ -185,7 +198,7 @@ function rawRefusal(api: Api, { code }: NodeJS.ErrnoException): string {
   return `${[status, ...lines].join('\r\n')}\r\n\r\n${body}`
 }
 
-function parserError(code: string | undefined): SekaliError {
+function parserError({ code, rawPacket }: ParserFault): SekaliError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new SekaliError('request_timeout', 'the request did not arrive in time')
@@ -194,8 +207,14 @@ function parserError(code: string | undefined): SekaliError {
         limit: { name: 'headerBytesMax', value: HEADER_BYTES_MAX },
       })
     case 'HPE_INVALID_METHOD':
-      return new SekaliError('method_not_allowed', 'this method is not known')
-    default:
-      return new SekaliError('malformed_request', 'the bytes received are not HTTP/1.1')
+      // The parser says so of anything: only what has the form of a request has a method.
+      if (rawPacket !== undefined && METHOD_AND_PATH.test(rawPacket.toString('latin1', 0, 64))) {
+        return new SekaliError('method_not_allowed', 'this method is not known')
+      }
   }
+  return new SekaliError('malformed_request', 'the bytes received are not HTTP/1.1')
 }
+
+const METHOD_AND_PATH = /^[A-Z-]{1,32} \//
+
+type ParserFault = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }

@@ -1,7 +1,8 @@
 // GET /stats and GET /digest: the replicated counters and the proof that replicas agree. Everything replicated in one
 // answer is of one instant, the applied_index beside it.
 
-import { type DigestAnswer, SekaliError, type Stats } from '../../client/index.ts'
+import type { DigestAnswer, Stats } from '../../client/contract/state.ts'
+import { SekaliError } from '../../client/errors.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import { readQuery } from './query.ts'

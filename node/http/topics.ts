@@ -1,6 +1,6 @@
 // GET /topics: every topic with its number of events and its last position, by name.
 
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../../client/index.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../../client/contract/limits.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import { readQuery } from './query.ts'

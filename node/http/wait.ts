@@ -1,6 +1,6 @@
 // How fresh a read is: local at once, linearizable after asking the leader, or not before a position the client names.
 
-import { SekaliError } from '../../client/index.ts'
+import { SekaliError } from '../../client/errors.ts'
 import type { Api } from './api.ts'
 import type { Query } from './query.ts'
 
