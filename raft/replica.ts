@@ -43,11 +43,15 @@ export interface ReplicaOptions<Result> {
   /** Bytes of log after which the state machine is made durable, so that older log can go. */
   readonly checkpointBytes: number
   readonly chunkBytesMax: number
+  /** An own append unfinished for so long: the disk hangs, and the process ends. */
+  readonly diskHangTicks: number
   /** Runs a turn soon, once, after all input that is already there (setImmediate, or the simulator's). */
   readonly schedule: (turn: () => void) => void
   /** Called once. Nothing may be trusted afterwards: the process has to end. */
   readonly onFatal: (error: unknown) => void
   readonly onTrace?: (event: TraceEvent) => void
+  /** What recovery of the log did, in sentences. */
+  readonly onNote?: (note: string) => void
   /** After each turn in which anything may have changed. */
   readonly onTurn?: () => void
 }
@@ -68,6 +72,11 @@ export class OutcomeUnknownError extends Error {
   override readonly name = 'OutcomeUnknownError'
 }
 
+/** Never continue on a disk that does not answer. */
+export class DiskHangError extends Error {
+  override readonly name = 'DiskHangError'
+}
+
 interface Waiter<T> {
   resolve(value: T): void
   reject(error: Error): void
@@ -86,6 +95,8 @@ export class Replica<Result> {
   #applyChain: Promise<void> = Promise.resolve()
   #turnDue = false
   #checkpointing = false
+  /** How long the append under way has taken; null: none is. */
+  #appendTicks: number | null = null
   #stopped = false
   #rebuilding: boolean
   #applied: Index
@@ -97,6 +108,7 @@ export class Replica<Result> {
    */
   static async start<Result>(options: ReplicaOptions<Result>): Promise<Replica<Result>> {
     const loaded = await options.log.load()
+    for (const note of loaded.notes) options.onNote?.(note)
     const replica = new Replica(options, loaded, await prepare(options, loaded))
     await replica.#join()
     return replica
@@ -127,6 +139,7 @@ export class Replica<Result> {
       this.#raft.step({ type: 'AppendDone', seq: ready.append.seq })
     }
     this.#store = this.#raft.status().store
+    this.#options.transport.announce(this.#store)
     this.#carryOut({ ...ready, append: null })
     await this.#options.transport.start({
       message: (message) => this.#onMessage(message),
@@ -142,6 +155,8 @@ export class Replica<Result> {
     if (this.#stopped) return
     this.#guard(() => this.#raft.tick())
     this.#receiver.tick()
+    if (this.#appendTicks !== null && ++this.#appendTicks > this.#options.diskHangTicks)
+      this.#fatal(new DiskHangError('a write to the log has not returned; the disk hangs'))
     this.#maybeCheckpoint()
     this.#wake()
   }
@@ -196,6 +211,11 @@ export class Replica<Result> {
   /** The store was lost and is being filled by a peer: it must not be read. */
   get rebuilding(): boolean {
     return this.#rebuilding
+  }
+
+  /** Nothing is on its way to the disk, and nothing waits for a turn. */
+  get idle(): boolean {
+    return this.#appendTicks === null && !this.#turnDue
   }
 
   /** False if this node does not lead or nobody can take over. */
@@ -281,7 +301,9 @@ export class Replica<Result> {
   }
 
   async #append(task: AppendTask): Promise<void> {
+    this.#appendTicks = 0
     await this.#options.log.append(task)
+    this.#appendTicks = null
     if (this.#stopped) return
     if (task.identity !== null && task.identity.store !== this.#store) {
       this.#store = task.identity.store

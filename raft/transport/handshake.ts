@@ -33,6 +33,8 @@ export interface Self {
   readonly store: StoreId
   readonly life: number
   readonly secret: string
+  /** What the node above wants its peers to know of it (for sekali: its client URL); at most ABOUT_LENGTH_MAX. */
+  readonly about: string
 }
 
 /** Proven by a handshake. */
@@ -40,7 +42,10 @@ export interface PeerIdentity {
   readonly peer: NodeId
   readonly store: StoreId
   readonly life: number
+  readonly about: string
 }
+
+export const ABOUT_LENGTH_MAX = 512
 
 const REFUSAL_REASONS = [
   'protocol_version',
@@ -118,6 +123,7 @@ export class Dialler {
       membersDigest(self.members),
       self.store,
       self.life,
+      self.about,
       nonce,
     ])
   }
@@ -200,6 +206,7 @@ export class Acceptor {
     const digest = fields.bytes(DIGEST_BYTES)
     const store = fields.matching(STORE_ID_PATTERN)
     const life = fields.count()
+    const about = fields.text(ABOUT_LENGTH_MAX)
     fields.bytes(NONCE_BYTES)
     fields.end()
 
@@ -210,7 +217,7 @@ export class Acceptor {
     if (!membersDigest(members).equals(digest)) return refuse('other_members', '', from)
 
     const challenge = packTuple([version, id, this.#nonce])
-    this.#identity = { peer: from, store, life }
+    this.#identity = { peer: from, store, life, about }
     this.#expected = proof(secret, 'dialler', hello, challenge)
     const mac = proof(secret, 'acceptor', hello, challenge)
     return { type: 'send', frame: packFrame(FRAME.challenge, [challenge, mac]) }

@@ -26,6 +26,9 @@ export interface TcpTransportOptions {
   readonly life: number
   /** 0 ≤ x < 1; spreads redials. */
   readonly random: () => number
+  /** Shown to the peers in each handshake, and theirs here, before met(). */
+  readonly about?: string
+  readonly onAbout?: (peer: NodeId, about: string) => void
   readonly limits?: Partial<TransportLimits>
   readonly onNote?: (note: TransportNote) => void
 }
@@ -68,11 +71,11 @@ export class TcpTransport implements Transport {
 
   /** Throws if the limits contradict each other, or the node is not among its own peers. */
   constructor(options: TcpTransportOptions) {
-    const { id, peers, secret, store, life } = options
+    const { id, peers, secret, store, life, about = '' } = options
     if (peers[id] === undefined) throw new RangeError(`peers do not name ${id} itself`)
     this.#options = options
     this.#limits = checkLimits({ ...DEFAULT_LIMITS, ...options.limits })
-    this.#self = { id, members: Object.keys(peers), secret, store, life }
+    this.#self = { id, members: Object.keys(peers), secret, store, life, about }
     const { noteEveryMs, keepaliveMs } = this.#limits
     this.#notes = new Notes(options.onNote ?? (() => {}), Math.ceil(noteEveryMs / keepaliveMs))
     for (const [peer, url] of Object.entries(peers)) {
@@ -95,7 +98,8 @@ export class TcpTransport implements Transport {
       this.#limits,
       {
         message: (message) => events.message(message),
-        met: ({ peer, store }) => {
+        met: ({ peer, store, about }) => {
+          this.#options.onAbout?.(peer, about)
           this.#links.get(peer)?.dial() // it is up: no need to wait for the next redial
           events.met(peer, store)
         },

@@ -74,7 +74,7 @@ const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgra
 
 /** Accepts a peer link as n2 would, then hands each message on; echoes nothing. */
 function acceptAsN2(socket: Socket, onMessage: (message: WireMessage) => void): void {
-  const self = { id: 'n2', members: ['n1', 'n2'], store: '2'.repeat(32), life: 2, secret: SECRET }
+  const self = { id: 'n2', members: ['n1', 'n2'], store: '2'.repeat(32), life: 2, secret: SECRET, about: '' }
   const acceptor = new Acceptor(self, randomBytes(NONCE_BYTES))
   const decoder = new FrameDecoder(ACCEPTOR_BOUNDS)
   let live = false

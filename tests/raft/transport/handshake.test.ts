@@ -19,8 +19,8 @@ import {
 } from '../../../raft/transport/handshake.ts'
 
 const members = ['n1', 'n2', 'n3']
-const one: Self = { id: 'n1', members, store: '1'.repeat(32), life: 11, secret: 'quiet' }
-const two: Self = { id: 'n2', members, store: '2'.repeat(32), life: 22, secret: 'quiet' }
+const one: Self = { id: 'n1', members, store: '1'.repeat(32), life: 11, secret: 'quiet', about: 'http://one' }
+const two: Self = { id: 'n2', members, store: '2'.repeat(32), life: 22, secret: 'quiet', about: '' }
 
 const nonce = (fill: number): Buffer => Buffer.alloc(NONCE_BYTES, fill)
 const dialler = (self: Self = one, target = 'n2', fill = 1) =>
@@ -59,7 +59,7 @@ describe('handshake', () => {
     expect(met.dialler).toEqual({ type: 'welcomed' })
     expect(met.acceptor).toEqual({
       type: 'proven',
-      identity: { peer: 'n1', store: one.store, life: 11 },
+      identity: { peer: 'n1', store: one.store, life: 11, about: one.about },
     })
   })
 

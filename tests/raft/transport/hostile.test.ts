@@ -69,6 +69,7 @@ const self = (life = 33): Self => ({
   store: '3'.repeat(32),
   life,
   secret: SECRET,
+  about: '',
 })
 
 const notesOf = (type: string): string[] =>
