@@ -65,6 +65,7 @@ const REFUSAL_CODE_MAX = 63
 
 /** A node hands leadership over and finishes what is in flight, which has a deadline of 10 s of its own. */
 const STOP_MS_MAX = 15_000
+const LEADER_MS_MAX = 20_000
 const RESTART_MS_MIN = 250
 const RESTART_MS_MAX = 10_000
 /** A life this long was a good one: the next death is not part of a crash loop. */
@@ -276,18 +277,37 @@ export class ClusterProcesses extends EventEmitter<ClusterEvents> {
    * Resolves with the leader's id once a majority of all nodes name it, in one term, and it agrees. Rejects at the
    * deadline, or when too many nodes have ended to ever have one, with what they said.
    */
-  async waitForLeader(timeoutMs = 10_000): Promise<string> {
-    const deadlineMs = performance.now() + timeoutMs
-    for (;;) {
-      const leader = agreedLeader(await this.stats(), this.ids.length)
-      if (leader !== null) return leader
+  waitForLeader(timeoutMs = LEADER_MS_MAX): Promise<string> {
+    return this.#poll(timeoutMs, 'no leader', (stats) => {
       const gone = this.#goneForGood()
       if (gone.length * 2 >= this.ids.length) {
         throw new CommandError(`there can be no leader: ${gone.map(exitText).join('; ')}`)
       }
+      return agreedLeader(stats, this.ids.length)
+    })
+  }
+
+  /** Resolves once every node answers and all name the same leader: the cluster is whole. */
+  waitForAll(timeoutMs = LEADER_MS_MAX): Promise<string> {
+    return this.#poll(timeoutMs, 'not every node follows a leader', (stats) => {
+      const leader = agreedLeader(stats, this.ids.length)
+      return [...stats.values()].every((view) => view?.leader_id === leader) ? leader : null
+    })
+  }
+
+  async #poll(
+    timeoutMs: number,
+    complaint: string,
+    look: (stats: ReadonlyMap<string, Stats | null>) => string | null,
+  ): Promise<string> {
+    const deadlineMs = performance.now() + timeoutMs
+    for (;;) {
+      const found = look(await this.stats())
+      if (found !== null) return found
       if (performance.now() > deadlineMs) {
+        const logs = path.dirname(this.dataDir.logPath('n1'))
         throw new CommandError(
-          `no leader within ${timeoutMs / 1000} s; the nodes' logs are in ${path.dirname(this.dataDir.logPath('n1'))}`,
+          `${complaint} after ${timeoutMs / 1000} s; the nodes' logs are in ${logs}`,
         )
       }
       await sleep(POLL_MS)

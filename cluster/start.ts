@@ -13,7 +13,6 @@ import { Screen } from './screen.ts'
 import { listenForStop, type StopWish } from './signals.ts'
 import { digestView, type Look, type NodeState, summaryBlock, summaryLine } from './summary.ts'
 
-const LEADER_MS_MAX = 30_000
 const TERMINAL_REFRESH_MS = 1_000
 const LINE_EVERY_MS = 5_000
 const NODES_MAX = 9
@@ -62,7 +61,7 @@ async function main(values: Values<typeof COMMAND.options>): Promise<number> {
     cluster.startAll()
     introduce(cluster, screen)
     const startedAtMs = performance.now()
-    const leader = await Promise.race([cluster.waitForLeader(LEADER_MS_MAX), stop.asked])
+    const leader = await Promise.race([cluster.waitForLeader(), stop.asked])
     if (leader !== undefined) {
       screen.print(`${leader} leads after ${seconds((performance.now() - startedAtMs) / 1000)}.`)
       await showUntil(stop, cluster, states, screen)

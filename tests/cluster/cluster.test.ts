@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type PublishAnswer, publishAnswerSchema } from '../../client/contract/publish.ts'
 import { seenAnswerSchema } from '../../client/contract/read.ts'
 import { DataDir } from '../../cluster/data-dir.ts'
@@ -16,12 +16,12 @@ import { ClusterProcesses } from '../../cluster/processes.ts'
 
 const BASE_PORT = 18_110
 const COMMANDS = path.join(import.meta.dirname, '..', '..', 'cluster')
-const LEADER_MS_MAX = 20_000
 const run = promisify(execFile)
 
 let directory: string
 let cluster: ClusterProcesses
 let clients: NodeClient[]
+let load: Load | null = null
 
 beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'sekali-walk-'))
@@ -29,7 +29,7 @@ beforeAll(async () => {
   cluster = new ClusterProcesses({ dataDir, count: 3, basePort: BASE_PORT })
   clients = cluster.urls.map((url) => new NodeClient(url, { connections: 32 }))
   cluster.startAll()
-  await cluster.waitForLeader(LEADER_MS_MAX)
+  await cluster.waitForAll()
 }, 60_000)
 
 afterAll(async () => {
@@ -37,6 +37,12 @@ afterAll(async () => {
   await cluster.stopAll()
   rmSync(directory, { recursive: true, force: true })
 }, 60_000)
+
+// A load whose test has failed must not run on into the next.
+afterEach(async () => {
+  await load?.stop()
+  load = null
+})
 
 interface Id {
   readonly topic: string
@@ -170,14 +176,14 @@ describe('a cluster of three processes', () => {
   })
 
   test('loses nothing, and no surviving node answers with an error, when the leader is killed', async () => {
-    const load = new Load()
+    load = new Load()
     await load.more(20)
 
-    const leader = await cluster.waitForLeader(LEADER_MS_MAX)
+    const leader = await cluster.waitForAll()
     await cluster.kill(leader, 'SIGKILL')
     await load.more(20)
     cluster.start(leader)
-    await cluster.waitForLeader(LEADER_MS_MAX)
+    await cluster.waitForAll()
     await load.more(20)
     await load.stop()
 
@@ -187,12 +193,12 @@ describe('a cluster of three processes', () => {
   })
 
   test('loses nothing when all nodes are killed at once under load', async () => {
-    const load = new Load()
+    load = new Load()
     await load.more(20)
 
     await Promise.all(cluster.ids.map((id) => cluster.kill(id, 'SIGKILL')))
     cluster.startAll()
-    await cluster.waitForLeader(LEADER_MS_MAX)
+    await cluster.waitForAll()
     await load.more(20)
     await load.stop()
 
@@ -217,7 +223,7 @@ describe('a cluster of three processes', () => {
     expect(lenient.stdout).toContain('of 2 nodes')
 
     cluster.start('n3')
-    await cluster.waitForLeader(LEADER_MS_MAX)
+    await cluster.waitForAll()
   })
 
   test('is published to by command: the second time, everything is a duplicate', async () => {
