@@ -92,7 +92,10 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     about: advertised(),
     onAbout: (peer, about) => urls.set(peer, about),
     limits: { frameBytesMax: config.limits.frameBytesMax },
-    onNote: (note) => log.warn('peer link', { ...note }),
+    onNote: (note) => {
+      const usual = note.type === 'linkUp' || note.type === 'linkDown'
+      log[usual ? 'info' : 'warn']('peer link', { ...note })
+    },
   })
 
   const tickMs = Math.min(TICK_MS_MAX, config.heartbeatMs)

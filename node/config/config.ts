@@ -99,7 +99,8 @@ export function printConfig(config: Config): string {
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 const SECRET = new Set(['CLUSTER_SECRET', 'PEERS', 'ADVERTISE_URL']) // URLs may hold a password by mistake
-const SECRET_CHARACTERS_MIN = 16
+/** A shorter secret is taken, with a warning: it can be guessed. */
+const SECRET_CHARACTERS_ADVISED = 16
 
 const number = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`
@@ -145,10 +146,7 @@ const VARIABLES = z.object({
     .refine((path) => !path.includes('\0'), 'must be a path')
     .optional(),
   ADVERTISE_URL: advertiseUrl.optional(),
-  CLUSTER_SECRET: z
-    .string()
-    .min(SECRET_CHARACTERS_MIN, `must have at least ${SECRET_CHARACTERS_MIN} characters`)
-    .optional(),
+  CLUSTER_SECRET: z.string().optional(),
   CLUSTER_SECRET_FILE: z.string().optional(),
   FSYNC: z.enum(['on', 'off'], "must be 'on' or 'off'").default('on'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
@@ -190,8 +188,8 @@ function clusterSecret(values: Values, read: ReadSecretFile, faults: string[]): 
   }
   if ((file.mode & 0o004) !== 0) return wrong('can be read by everybody; take that right away')
   const secret = file.text.replace(/\r?\n$/, '')
-  if (secret.length < SECRET_CHARACTERS_MIN) {
-    return wrong(`must hold at least ${SECRET_CHARACTERS_MIN} characters`)
+  if (secret === '') {
+    return wrong('is empty')
   }
   return secret
 }
@@ -238,6 +236,11 @@ function warningsOf(config: Config): string[] {
   if (open.length > 0 && config.clusterSecret === null) {
     warnings.push(
       `${open.join(' and ')} can be reached from other machines and there is no CLUSTER_SECRET: anyone there can speak as a peer`,
+    )
+  }
+  if (config.clusterSecret !== null && config.clusterSecret.length < SECRET_CHARACTERS_ADVISED) {
+    warnings.push(
+      `CLUSTER_SECRET has fewer than ${SECRET_CHARACTERS_ADVISED} characters and can be guessed`,
     )
   }
   if (!config.fsync) warnings.push('FSYNC=off: acknowledged events can be lost in a power cut')

@@ -21,15 +21,15 @@ const limit = (about: string, value: number, min: number, max: number): Limit =>
 })
 
 export const LIMITS = {
-  BODY_BYTES_MAX: limit('bytes of a request body', REQUEST_LIMITS.bodyBytesMax, KIB, 64 * MIB),
+  BODY_BYTES_MAX: limit('bytes of a request body', REQUEST_LIMITS.bodyBytesMax, KIB, 32 * MIB),
   BATCH_EVENTS_MAX: limit('events of one request', REQUEST_LIMITS.batchEventsMax, 1, 100_000),
-  EVENT_BYTES_MAX: limit('bytes of one event', REQUEST_LIMITS.eventBytesMax, 256, 64 * MIB),
+  EVENT_BYTES_MAX: limit('bytes of one event', REQUEST_LIMITS.eventBytesMax, 256, 32 * MIB),
   PENDING_REQUESTS_MAX: limit('publishes waiting for their outcome', 4_096, 1, 1_000_000),
   PENDING_BYTES_MAX: limit('bytes of their bodies', 64 * MIB, MIB, 4_096 * MIB),
   CONNECTIONS_MAX: limit('client connections', 4_096, 8, 1_000_000),
   ENTRY_BYTES_TARGET: limit('publishes are joined into an entry of', 256 * KIB, KIB, 16 * MIB),
-  FRAME_BYTES_MAX: limit('bytes of one message between peers', 16 * MIB, 256 * KIB, 256 * MIB),
-  SEGMENT_BYTES: limit('bytes of one file of the log', 64 * MIB, MIB, 1_024 * MIB),
+  FRAME_BYTES_MAX: limit('bytes of one message between peers', 16 * MIB, 256 * KIB, 32 * MIB),
+  SEGMENT_BYTES: limit('bytes of one file of the log', 16 * MIB, MIB, 1_024 * MIB),
   LOG_KEEP_BYTES: limit('log kept for followers that lag', 64 * MIB, 0, 65_536 * MIB),
   CHECKPOINT_BYTES: limit('log between two checkpoints', 32 * MIB, MIB, 4_096 * MIB),
   READY_LAG_ENTRIES_MAX: limit('committed entries not yet applied, to be ready', 1_000, 1, 1e9),

@@ -1,6 +1,7 @@
 // Configuration: what a node starts with, and what it refuses to start with, by the line it prints.
 
 import { describe, expect, test } from 'vitest'
+import { encodeCommand } from '../../../node/command/format.ts'
 import {
   type Config,
   ConfigError,
@@ -9,6 +10,8 @@ import {
   readConfig,
 } from '../../../node/config/config.ts'
 import { entryBytesMax } from '../../../node/config/relations.ts'
+import { readPublish } from '../../../node/edge/read-publish.ts'
+import { DEFAULT_LIMITS } from '../../../raft/transport/limits.ts'
 
 const PEERS = 'n1=http://127.0.0.1:9001,n2=http://127.0.0.1:9002,n3=http://127.0.0.1:9003'
 const SECRET = 'correct horse battery staple'
@@ -74,6 +77,30 @@ describe('what is in force by default', () => {
 
     expect(entryBytesMax(limits)).toBeLessThan(limits.frameBytesMax)
     expect(limits.frameBytesMax).toBeLessThanOrEqual(segmentBytes)
+    expect(limits.frameBytesMax).toBe(DEFAULT_LIMITS.frameBytesMax)
+  })
+
+  test('B27: no body makes an entry larger than the arithmetic of the limits says', () => {
+    const { limits } = config()
+    const bodies = [
+      // Everything left to its default: the most that the encoding adds to each event.
+      JSON.stringify(Array(10_000).fill({ topic: 'a', event_id: 'b' })),
+      JSON.stringify(Array(10_000).fill({ topic: 'a', event_id: '1', payload: {}, source: '' })),
+      `${'{"topic":"a","event_id":"b"}\n'.repeat(10_000)}`,
+      `{"topic":"a","event_id":"b","payload":{"t":"${'x'.repeat(1_000_000)}"}}`,
+    ]
+
+    for (const body of bodies) {
+      const format = body.endsWith('\n') ? 'ndjson' : 'json'
+      const batch = readPublish(Buffer.from(body), format, limits, Date.now())
+      const entry = encodeCommand([batch], Date.now())
+      const allowed = entryBytesMax({
+        ...limits,
+        bodyBytesMax: body.length,
+        batchEventsMax: batch.count,
+      })
+      expect(entry.length).toBeLessThanOrEqual(allowed)
+    }
   })
 })
 
@@ -93,7 +120,7 @@ describe('wrong values are named', () => {
     'a limit of %j is refused',
     (value) => {
       expect(faults({ BODY_BYTES_MAX: value })).toEqual([
-        `BODY_BYTES_MAX=${value}: must be a whole number from 1024 to 67108864`,
+        `BODY_BYTES_MAX=${value}: must be a whole number from 1024 to 33554432`,
       ])
     },
   )
@@ -162,12 +189,12 @@ describe('the cluster secret', () => {
     expect(read({ CLUSTER_SECRET_FILE: '/run/secret' }, file).config.clusterSecret).toBe(SECRET)
   })
 
-  test('B66: a file that is missing, readable by everybody, or too short is refused', () => {
+  test('B66: a file that is missing, readable by everybody, or empty is refused', () => {
     const path = { CLUSTER_SECRET_FILE: '/run/secret' }
 
     expect(faults(path)).toEqual(['CLUSTER_SECRET_FILE=/run/secret: cannot be read (ENOENT)'])
     expect(faults(path, () => ({ text: SECRET, mode: 0o100644 }))[0]).toContain('by everybody')
-    expect(faults(path, () => ({ text: 'short', mode: 0o100600 }))[0]).toContain('at least 16')
+    expect(faults(path, () => ({ text: '\n', mode: 0o100600 }))[0]).toContain('is empty')
   })
 
   test('given twice is a doubt, not a choice', () => {
@@ -177,7 +204,9 @@ describe('the cluster secret', () => {
   })
 
   test('is never shown, neither when it is wrong nor by --print-config', () => {
-    expect(faults({ CLUSTER_SECRET: 'hunter2' }).join()).not.toContain('hunter2')
+    const short = read({ CLUSTER_SECRET: 'hunter2' })
+    expect(short.warnings.join()).toContain('can be guessed')
+    expect(short.warnings.join() + printConfig(short.config)).not.toContain('hunter2')
 
     const printed = printConfig(config({ CLUSTER_SECRET: SECRET }))
     expect(printed).not.toContain(SECRET)
