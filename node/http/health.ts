@@ -7,6 +7,7 @@ import { answer, answerJson, JSON_MEDIA_TYPE } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import type { Backend } from './backend.ts'
 import { readQuery } from './query.ts'
+import { roundSeconds } from './stats.ts'
 
 const WHY: Readonly<Record<UnreadyReason, string>> = {
   no_leader: 'there has been no leader for longer than the grace time',
@@ -59,6 +60,6 @@ function healthOf(backend: Backend): Health {
     commit_index: standing.commitIndex,
     applied_index: standing.appliedIndex,
     last_position: standing.lastPosition,
-    uptime_seconds: backend.process().uptimeSeconds,
+    uptime_seconds: roundSeconds(backend.process().uptimeSeconds),
   }
 }

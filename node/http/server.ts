@@ -20,11 +20,22 @@ import type { Api } from './api.ts'
 import type { App } from './app.ts'
 import { problemAnswer, problemOf } from './problems.ts'
 
-export const HEADERS_TIMEOUT_MS = 10_000
-export const REQUEST_TIMEOUT_MS = 30_000
-export const KEEP_ALIVE_TIMEOUT_MS = 65_000 // above the 60 s of common load balancers, so that they close first
-/** How often the two timeouts above are looked at. */
-export const CONNECTIONS_CHECK_MS = 2_000
+export interface ServerTimes {
+  readonly headersTimeoutMs: number
+  /** From the first byte of a request to the last of its body. */
+  readonly requestTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  /** How often the first two are looked at. */
+  readonly connectionsCheckMs: number
+}
+
+export const SERVER_TIMES: ServerTimes = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000, // above the 60 s of common load balancers, so that they close first
+  connectionsCheckMs: 2_000,
+}
+
 export const HEADER_BYTES_MAX = 16 * 1024
 export const HEADERS_COUNT_MAX = 100
 /** A GET has no use for a body; a small one is read and dropped. */
@@ -37,7 +48,12 @@ export interface ApiServer {
   close(graceMs: number): Promise<void>
 }
 
-export function createApiServer(api: Api, app: App, connectionsMax: number): ApiServer {
+export function createApiServer(
+  api: Api,
+  app: App,
+  connectionsMax: number,
+  times: ServerTimes = SERVER_TIMES,
+): ApiServer {
   let closing = false
   const respond = getRequestListener(app.fetch, {
     // HTTP/1.0 has no Host; what HTTP/1.1 requires is checked below.
@@ -54,10 +70,10 @@ export function createApiServer(api: Api, app: App, connectionsMax: number): Api
   }
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      headersTimeout: times.headersTimeoutMs,
+      requestTimeout: times.requestTimeoutMs,
+      keepAliveTimeout: times.keepAliveTimeoutMs,
+      connectionsCheckingInterval: times.connectionsCheckMs,
       maxHeaderSize: HEADER_BYTES_MAX,
       requireHostHeader: false,
       noDelay: true,

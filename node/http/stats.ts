@@ -44,7 +44,7 @@ function statsOf({ backend, door }: Api): Stats {
     conflicts: counts.conflicts,
     topics: [...counts.topics],
     topics_total: counts.topicsTotal,
-    uptime_seconds: Math.round(uptimeSeconds * 1_000) / 1_000,
+    uptime_seconds: roundSeconds(uptimeSeconds),
     // Commit may have been read a moment after apply went on; it is never shown behind it.
     commit_index: Math.max(standing.commitIndex, counts.appliedIndex),
     applied_index: counts.appliedIndex,
@@ -58,6 +58,11 @@ function statsOf({ backend, door }: Api): Stats {
       pending: door.pending,
     },
   }
+}
+
+/** To the millisecond. */
+export function roundSeconds(seconds: number): number {
+  return Math.round(seconds * 1_000) / 1_000
 }
 
 /** With three decimals; 0 before anything was received. */

@@ -3,14 +3,14 @@
 
 import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createApiServer } from '../../../node/http/server.ts'
-import { startNode, type TestNode, turnsUntil } from '../harness.ts'
+import { createApiServer, SERVER_TIMES, type ServerTimes } from '../../../node/http/server.ts'
+import { type NodeOptions, startNode, type TestNode, turnsUntil } from '../harness.ts'
 
 const LOOPBACK = '127.0.0.1'
 
-async function listen(options: Parameters<typeof startNode>[0] = {}) {
+async function listen(options: NodeOptions = {}, times?: ServerTimes) {
   const node = await startNode(options)
-  const server = createApiServer(node.api, node.app, 100)
+  const server = createApiServer(node.api, node.app, 100, times)
   const port = await server.listen(LOOPBACK, 0)
   onTestFinished(() => server.close(0))
   return { node, server, port }
@@ -199,6 +199,26 @@ describe('bodies', () => {
 
     expect(node.api.door.pending).toBe(0)
     expect(stored(node)).toBe(0)
+    expect(node.faults).toEqual([])
+  })
+
+  test('B5: who announces a body and falls silent is told so, and nothing is proposed', async () => {
+    const times = {
+      ...SERVER_TIMES,
+      headersTimeoutMs: 20,
+      requestTimeoutMs: 20,
+      connectionsCheckMs: 5,
+    }
+    const { node, port } = await listen({}, times)
+    const wire = new Wire(port)
+
+    wire.send(post('Content-Length: 1000'))
+    await wire.untilClosed()
+
+    expect(wire.received).toMatch(/^HTTP\/1\.1 408 /)
+    expect(wire.received).toContain('"code":"request_timeout"')
+    expect(node.sequencer.entries).toEqual([])
+    await turnsUntil(() => node.api.door.rejected === 1)
     expect(node.faults).toEqual([])
   })
 
