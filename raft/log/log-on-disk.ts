@@ -23,6 +23,7 @@ import {
   type StoreId,
 } from '../core/types.ts'
 import { type LoadedLog, LogDamageError, type LogStorage, type LogWrite } from '../ports.ts'
+import { checkWrite } from './check-write.ts'
 import { ANCHOR_BYTES, EntryIndex, type Run } from './entry-index.ts'
 import { ForeignDirectoryError, MembersChangedError } from './errors.ts'
 import {
@@ -142,7 +143,7 @@ export class LogOnDisk implements LogStorage {
       const active = this.#active
       if (active === null) throw new Error('append() was called before load()')
       if (this.#spare?.failure) throw this.#spare.failure
-      this.#check(write)
+      checkWrite(write, this.#entries.last.index, this.#checkpoint?.index ?? 0)
       const bytes = writeBytes(write)
       if (bytes === 0) return
       if (write.base) {
@@ -275,27 +276,6 @@ export class LogOnDisk implements LogStorage {
   }
 
   // ---- writing
-
-  /** What the core must never ask for; nothing is written then. */
-  #check({ base, checkpoint, entries }: LogWrite): void {
-    if (base && checkpoint === null) throw new Error('a base is a checkpoint')
-    const covered = this.#checkpoint?.index ?? 0
-    if (checkpoint !== null && !base && checkpoint.index < covered) {
-      throw new Error(`a checkpoint at ${checkpoint.index} is older than the one at ${covered}`)
-    }
-    const before = base ? checkpoint!.index : this.#entries.last.index
-    const floor = base ? before : covered
-    let next = entries[0]?.index ?? before + 1
-    if (next > before + 1) throw new Error(`entry ${next} does not follow ${before}`)
-    if (next <= floor) throw new Error(`entry ${next} would override what a checkpoint covers`)
-    for (const { index } of entries) {
-      if (index !== next) throw new Error(`entry ${index} stands where ${next} belongs`)
-      next += 1
-    }
-    if (checkpoint !== null && checkpoint.index >= next) {
-      throw new Error(`a checkpoint at ${checkpoint.index} is beyond the log's end, ${next - 1}`)
-    }
-  }
 
   async #appendTo(active: ActiveSegment, write: LogWrite): Promise<void> {
     const writer = this.#writer

@@ -49,7 +49,12 @@ export function checkpointAt(index: number, term: number): Checkpoint {
   return { index, term, state: new Uint8Array([1, index % 256, 0, term]) }
 }
 
-export function logContract(name: string, makeWorld: () => Promise<LogWorld>): void {
+/** `histories`: how many random ones to try. */
+export function logContract(
+  name: string,
+  makeWorld: () => Promise<LogWorld>,
+  histories: number,
+): void {
   describe(`${name} keeps the contract of LogStorage`, () => {
     let world: LogWorld
     const all = (log: LogStorage, from: number, to: number) => log.read(from, to, 1e9)
@@ -327,7 +332,7 @@ export function logContract(name: string, makeWorld: () => Promise<LogWorld>): v
             await own.dispose()
           }
         }),
-        { numRuns: 60 },
+        { numRuns: histories },
       )
     }, 120_000)
   })
