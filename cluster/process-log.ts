@@ -18,8 +18,11 @@ import {
 import path from 'node:path'
 
 export const LOG_BYTES_MAX = 16 * 1024 * 1024
-/** Empty lines, and what Node.js prints around the message of an error that nobody caught. */
-const SAYS_NOTHING = /^\s*([\^}{]*|at .*|Node\.js v.*)$/
+/** Structured logs, empty lines, and what Node.js prints around the message of an error that nobody caught. */
+const SAYS_NOTHING = /^\s*([\^}].*|\{.*|at .*|Node\.js v.*|)$/
+/** How a node begins a line meant for people: `sekali n1: `. */
+const NODE_SPEAKS = /^sekali( \S+)?: /
+const LAST_WORDS_MAX = 5
 const LAST_WORDS_BYTES = 16 * 1024
 
 export class ProcessLog {
@@ -51,20 +54,25 @@ export class ProcessLog {
     this.#startOffset = 0
   }
 
-  /** The last lines that the present process printed, in the words meant for people; newest last. */
-  lastWords(linesMax = 3): string[] {
-    if (!existsSync(this.path)) return []
+  /** What the present process said to people at its end; empty when it had no time to. */
+  lastWords(): string[] {
+    const plain = this.#lastText()
+      .split('\n')
+      .filter((line) => !SAYS_NOTHING.test(line))
+    const spoken = plain.filter((line) => NODE_SPEAKS.test(line)).slice(-LAST_WORDS_MAX)
+    if (spoken.length === 0) return plain.slice(-1)
+    return [...new Set(spoken.map((line) => line.replace(NODE_SPEAKS, '')))]
+  }
+
+  #lastText(): string {
+    if (!existsSync(this.path)) return ''
     const end = this.#bytes()
     const start = Math.max(Math.min(this.#startOffset, end), end - LAST_WORDS_BYTES)
     const bytes = Buffer.alloc(end - start)
     const descriptor = openSync(this.path, 'r')
     const count = readSync(descriptor, bytes, 0, bytes.length, start)
     closeSync(descriptor)
-    const lines = bytes.toString('utf8', 0, count).split('\n')
-    return lines
-      .filter((line) => !SAYS_NOTHING.test(line))
-      .slice(-linesMax)
-      .map(messageOf)
+    return bytes.toString('utf8', 0, count)
   }
 
   #bytes(): number {
@@ -73,16 +81,5 @@ export class ProcessLog {
 
   #older(): string {
     return `${this.path}.1`
-  }
-}
-
-/** A structured log line's message; any other line as it stands. */
-export function messageOf(line: string): string {
-  try {
-    const parsed = JSON.parse(line)
-    const error = typeof parsed.err?.message === 'string' ? `: ${parsed.err.message}` : ''
-    return typeof parsed.msg === 'string' ? parsed.msg + error : line
-  } catch {
-    return line
   }
 }

@@ -43,7 +43,7 @@ export interface NodeExit {
   /** True when we asked for it. */
   readonly wanted: boolean
   readonly lifeMs: number
-  /** What it printed last. */
+  /** What it said to people at its end. */
   readonly lastWords: readonly string[]
 }
 
@@ -391,6 +391,6 @@ export function agreedLeader(
 /** One sentence about how a process ended. */
 export function exitText(exit: NodeExit): string {
   const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
-  const words = exit.lastWords.at(-1)
-  return words === undefined ? `${exit.id} ended (${how})` : `${exit.id} ended (${how}): ${words}`
+  const words = exit.lastWords.length === 0 ? '' : `: ${exit.lastWords.join('; ')}`
+  return `${exit.id} ended (${how})${words}`
 }

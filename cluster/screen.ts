@@ -16,6 +16,12 @@ export class Screen {
     this.#output.write(`${this.#erase()}${text}\n${this.#block}`)
   }
 
+  /** Takes the block away. */
+  clear(): void {
+    this.#output.write(this.#erase())
+    this.#block = ''
+  }
+
   draw(block: string): void {
     const width = this.#output.columns ?? 80
     const erase = this.#erase()

@@ -68,6 +68,7 @@ async function main(values: Values<typeof COMMAND.options>): Promise<number> {
     }
     return 0
   } finally {
+    screen.clear()
     screen.print('Stopping …')
     await cluster.stopAll()
     stop.release()

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { DataDir } from '../../cluster/data-dir.ts'
 import { portsOf, unusablePorts } from '../../cluster/ports.ts'
-import { messageOf, ProcessLog } from '../../cluster/process-log.ts'
+import { ProcessLog } from '../../cluster/process-log.ts'
 import {
   agreedLeader,
   type ClusterOptions,
@@ -93,7 +93,7 @@ describe('processes', () => {
     const [exit] = await refused
 
     expect(exit).toMatchObject({ code: 4, wanted: false })
-    expect(exitText(exit)).toBe('n1 ended (exit code 4): the log is damaged: segment 3')
+    expect(exitText(exit)).toBe('n1 ended (exit code 4): the log is damaged')
     expect(cluster.running).toEqual([])
   })
 
@@ -218,17 +218,19 @@ describe('the log file of a process', () => {
     const log = new ProcessLog(file)
     log.openForProcess()
 
-    appendFileSync(
-      file,
-      '{"msg":"starts"}\n\nError: port in use\n    at x (y)\n\nNode.js v24.1.0\n',
-    )
+    appendFileSync(file, '{"msg":"listening"}\nsekali n1: PORT=x: is wrong\nsekali: bye\n')
 
-    expect(log.lastWords()).toEqual(['starts', 'Error: port in use'])
+    expect(log.lastWords()).toEqual(['PORT=x: is wrong', 'bye'])
   })
 
-  test('any line that is no structured message is told as it stands', () => {
-    expect(messageOf('null')).toBe('null')
-    expect(messageOf('{"no":"message"}')).toBe('{"no":"message"}')
+  test('tells the message of an error that nobody caught, not what stands around it', () => {
+    const file = path.join(temporaryDirectory(), 'n1.log')
+    const log = new ProcessLog(file)
+    log.openForProcess()
+
+    appendFileSync(file, '  throw x\n  ^\n\nError: broken\n    at a.ts:1\n\nNode.js v24.1.0\n')
+
+    expect(log.lastWords()).toEqual(['Error: broken'])
   })
 })
 

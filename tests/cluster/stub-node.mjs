@@ -7,9 +7,7 @@ const { NODE_ID, PORT, STUB_EXIT, STUB_DEAF } = process.env
 
 console.log(JSON.stringify({ level: 30, msg: `${NODE_ID} starts` }))
 if (STUB_EXIT !== undefined) {
-  console.log(
-    JSON.stringify({ level: 50, msg: 'the log is damaged', err: { message: 'segment 3' } }),
-  )
+  console.error(`sekali ${NODE_ID}: the log is damaged`)
   process.exit(Number(STUB_EXIT))
 }
 
