@@ -1,7 +1,7 @@
 // What is wrong with the contents of the nodes at the end is flagged.
 
 import { expect, test } from 'vitest'
-import { judge } from '../../../client/ledger/ledger.ts'
+import { judge, Ledger } from '../../../client/ledger/ledger.ts'
 import {
   A,
   B,
@@ -140,6 +140,26 @@ expectFlagged([
     },
   ],
   [
+    'an acknowledged event has given its position to an unheard one',
+    'lost',
+    (told) => {
+      for (const read of [told.listAll, told.listOrders, told.getB, told.getLocal]) {
+        read.answer = { type: 'unknown' }
+      }
+      everywhere(told, (node) => {
+        node.events = [A, { ...E, position: 2 }, C]
+        node.counters = { ...LATE, received: 6, unique: 3, lastPosition: 3 }
+      })
+    },
+  ],
+  [
+    'a node shows its contents out of order',
+    'list-order',
+    (told) => {
+      told.contents[0]!.events = [A, B, C, B, E]
+    },
+  ],
+  [
     'a node is behind the others',
     'not-converged',
     (told) => {
@@ -181,4 +201,13 @@ test('the verdict counts what was lost, stored twice or invented once, on howeve
   expect(lost).toMatchObject({ lost: 1, positionsDense: false })
   expect(twice).toMatchObject({ storedTwice: 1, lost: 0 })
   expect(phantom).toMatchObject({ phantoms: 1, lost: 0 })
+})
+
+test('contents without counters prove nothing about them', () => {
+  const ledger = new Ledger()
+  ledger.readBack('n1').add([])
+
+  expect(ledger.verdict().violations).toEqual([
+    { rule: 'malformed', sentence: 'The counters of n1 were not read.' },
+  ])
 })

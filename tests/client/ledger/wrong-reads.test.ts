@@ -41,6 +41,33 @@ expectFlagged([
     },
   ],
   [
+    'a local read misses what its node had shown before it showed something older',
+    'went-back',
+    (told) => {
+      told.aConflict.node = 'n1'
+      told.getB.request = { type: 'get', topic: 'orders', eventId: 'b', consistency: 'local' }
+      told.getB.node = 'n1'
+      told.getB.call = 75
+      told.getB.return = 78
+      told.getB.answer = absent
+    },
+  ],
+  [
+    'of two reads that find an event absent, which is placed later, the one that owed more',
+    'stale-read',
+    (told) => {
+      const event = { type: 'get', topic: 'orders', eventId: 'e' } as const
+      told.getLater.request = { ...event, consistency: 'linearizable' }
+      told.getLocal.request = { ...event, consistency: 'local' }
+      for (const [place, read] of [told.getLater, told.getLocal].entries()) {
+        read.answer = absent
+        read.call = 360 + 10 * place
+        read.return = 365 + 10 * place
+      }
+      for (const list of [told.listAll, told.listOrders]) list.answer = { type: 'unknown' }
+    },
+  ],
+  [
     'a local read falls short of min_position on a node that had shown nothing',
     'below-min-position',
     (told) => {
