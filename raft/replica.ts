@@ -26,13 +26,8 @@ import type {
   TraceEvent,
   WireMessage,
 } from './core/types.ts'
-import {
-  type LoadedLog,
-  type LogStorage,
-  type StateMachine,
-  StoreBehindError,
-  type Transport,
-} from './ports.ts'
+import type { LoadedLog, LogStorage, StateMachine, Transport } from './ports.ts'
+import { type Redone, redo } from './redo.ts'
 import { SnapshotReceiver, SnapshotSender } from './snapshot-transfer.ts'
 
 export interface ReplicaOptions<Result> {
@@ -82,8 +77,6 @@ interface Waiter<T> {
   reject(error: Error): void
 }
 
-const READ_PAGE_BYTES = 4 * 1024 * 1024
-
 export class Replica<Result> {
   readonly #options: ReplicaOptions<Result>
   readonly #raft: Raft
@@ -109,12 +102,16 @@ export class Replica<Result> {
   static async start<Result>(options: ReplicaOptions<Result>): Promise<Replica<Result>> {
     const loaded = await options.log.load()
     for (const note of loaded.notes) options.onNote?.(note)
-    const replica = new Replica(options, loaded, await prepare(options, loaded))
+    const replica = new Replica(
+      options,
+      loaded,
+      await redo(options.log, options.stateMachine, loaded),
+    )
     await replica.#join()
     return replica
   }
 
-  private constructor(options: ReplicaOptions<Result>, loaded: LoadedLog, found: Prepared) {
+  private constructor(options: ReplicaOptions<Result>, loaded: LoadedLog, found: Redone) {
     this.#options = options
     this.#raft = new Raft(options.config, { ...loaded, ...found })
     this.#rebuilding = found.rebuilding
@@ -419,52 +416,4 @@ export class Replica<Result> {
     this.#stopped = true
     this.#options.onFatal(error)
   }
-}
-
-interface Prepared {
-  readonly checkpoint: Checkpoint | null
-  readonly entries: readonly Entry[]
-  readonly commit: Index
-  readonly lostEnd: boolean
-  readonly rebuilding: boolean
-}
-
-/**
- * Every start redoes from the last checkpoint. A store that does not even hold that is emptied and built again:
- * from the log where it reaches back to the first entry, else by a peer. A store that shows more than the log
- * holds proves that the log lost its end.
- */
-async function prepare<Result>(
-  { log, stateMachine }: ReplicaOptions<Result>,
-  loaded: LoadedLog,
-): Promise<Prepared> {
-  const lastIndex = loaded.entries.at(-1)?.index ?? loaded.checkpoint?.index ?? loaded.base.index
-  const shown = stateMachine.shownApplied()
-  const lostEnd = shown > lastIndex
-  const { checkpoint, entries } = loaded
-  if (!lostEnd) {
-    try {
-      await stateMachine.redoFrom(checkpoint)
-      return { checkpoint, entries, commit: shown, lostEnd, rebuilding: false }
-    } catch (error) {
-      if (!(error instanceof StoreBehindError)) throw error
-    }
-  }
-  await stateMachine.empty()
-  const committed = checkpoint?.index ?? 0
-  if (loaded.base.index > 0)
-    return { checkpoint, entries, commit: committed, lostEnd, rebuilding: true }
-  await stateMachine.redoFrom(null)
-  const all = await readAll(log, lastIndex)
-  return { checkpoint: null, entries: all, commit: committed, lostEnd, rebuilding: false }
-}
-
-async function readAll(log: LogStorage, to: Index): Promise<readonly Entry[]> {
-  const entries: Entry[] = []
-  while (entries.length < to) {
-    const page = await log.read(entries.length + 1, to, READ_PAGE_BYTES)
-    if (page === 'compacted') throw new Error('the log lost entries while it was read')
-    entries.push(...page)
-  }
-  return entries
 }
