@@ -280,8 +280,8 @@ export class ClusterProcesses extends EventEmitter<ClusterEvents> {
   waitForLeader(timeoutMs = LEADER_MS_MAX): Promise<string> {
     return this.#poll(timeoutMs, 'no leader', (stats) => {
       const gone = this.#goneForGood()
-      if (gone.length * 2 >= this.ids.length) {
-        throw new CommandError(`there can be no leader: ${gone.map(exitText).join('; ')}`)
+      if (gone.length > 0 && gone.length * 2 >= this.ids.length) {
+        throw new CommandError(`too many nodes have ended for a leader: ${exitText(gone[0]!)}`)
       }
       return agreedLeader(stats, this.ids.length)
     })

@@ -47,8 +47,13 @@ async function main(values: Values<typeof COMMAND.options>): Promise<number> {
   })
   const count = wholeNumber('--nodes', values.nodes ?? '3', { min: 1, max: NODES_MAX })
   const env = nodeEnv(values['node-env'])
-  await refuseBusyPorts(count, basePort)
   const dataDir = DataDir.open(values.data ?? './data')
+  try {
+    await refuseBusyPorts(count, basePort)
+  } catch (error) {
+    dataDir.release()
+    throw error
+  }
   if (values.fresh) dataDir.empty()
 
   const cluster = new ClusterProcesses({ dataDir, count, basePort, env, supervise: true })

@@ -102,7 +102,7 @@ describe('processes', () => {
     cluster.startAll()
 
     await expect(cluster.waitForLeader(60_000)).rejects.toThrow(
-      /no leader: n\d ended \(exit code 2\)/,
+      /too many nodes have ended for a leader: n\d ended \(exit code 2\)/,
     )
   })
 
