@@ -61,6 +61,11 @@ interface Link {
   dialling: boolean
 }
 
+/**
+ * Runs an event in the process: at once, later if it is paused, or never if it is dead. `quiet`: it settles no promise.
+ */
+export type Enter = (run: () => void, quiet?: boolean) => void
+
 export interface NetworkEvents {
   /** Before the message takes its way; for invariants about what leaves. */
   sent(message: WireMessage, sender: SimTransport): void
@@ -79,6 +84,8 @@ export class SimNetwork {
   readonly events: NetworkEvents
   sentCount = 0
   deliveredCount = 0
+  /** Messages that take a longer way than those sent after them, and have not arrived yet. */
+  strays = 0
 
   constructor(
     world: World,
@@ -104,8 +111,7 @@ export class SimNetwork {
           })
   }
 
-  /** `enter` runs an event in the process: at once, later if it is paused, or never if it is dead. */
-  attach(id: NodeId, store: StoreId, enter: (run: () => void) => void): SimTransport {
+  attach(id: NodeId, store: StoreId, enter: Enter): SimTransport {
     return new SimTransport(this, id, store, enter)
   }
 
@@ -212,9 +218,11 @@ export class SimNetwork {
     this.#fly(link, connection, message)
     if (this.#random.chance(weather.repeat)) {
       const strayUs = this.#random.float() * weather.strayUs
-      this.#world.after(this.#latencyUs() + strayUs, 'repeat', () =>
-        this.#arrive(link, connection, message),
-      )
+      this.strays++
+      this.#world.after(this.#latencyUs() + strayUs, 'repeat', () => {
+        this.strays--
+        this.#arrive(link, connection, message)
+      })
     }
   }
 
@@ -225,15 +233,18 @@ export class SimNetwork {
     const now = this.#world.nowUs
     let arrivalUs = now + Math.round(this.#latencyUs())
     if (link.cloggedUntilUs > now) arrivalUs += link.cloggedUntilUs - now
-    if (this.#random.chance(weather.reorder))
+    const strays = this.#random.chance(weather.reorder)
+    if (strays) {
+      this.strays++
       arrivalUs += Math.round(this.#random.float() * weather.strayUs)
-    else {
+    } else {
       arrivalUs = Math.max(arrivalUs, connection.lastArrivalUs)
       connection.lastArrivalUs = arrivalUs
     }
     connection.inFlight++
     this.#world.after(arrivalUs - now, message.type, () => {
       connection.inFlight--
+      if (strays) this.strays--
       this.#arrive(link, connection, message)
     })
   }
@@ -327,12 +338,12 @@ export class SimNetwork {
 export class SimTransport implements Transport {
   readonly id: NodeId
   store: StoreId
-  readonly enter: (run: () => void) => void
+  readonly enter: Enter
   readonly #network: SimNetwork
   #events: TransportEvents | null = null
   #closed = false
 
-  constructor(network: SimNetwork, id: NodeId, store: StoreId, enter: (run: () => void) => void) {
+  constructor(network: SimNetwork, id: NodeId, store: StoreId, enter: Enter) {
     this.#network = network
     this.id = id
     this.store = store
@@ -365,9 +376,10 @@ export class SimTransport implements Transport {
   }
 
   receive(message: WireMessage): void {
+    const bulk = message.type === 'Chunk' || message.type === 'ChunkAsk'
     this.enter(() => {
       if (!this.#closed) this.#events?.message(message)
-    })
+    }, !bulk)
   }
 
   met(peer: NodeId, store: StoreId): void {

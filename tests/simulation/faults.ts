@@ -1,0 +1,178 @@
+// What goes wrong in the safety phase: one fault after the other strikes, lasts, and is mended.
+//
+// Which kinds, and how often, the seed has drawn. What a kind does to the cluster is here; what the cluster must do about it is
+// the checkers' affair. A directory is only lost, set back or cut while every other node still knows its own
+// promises: two that forgot are beyond what three nodes can bear, and the cluster then rightly waits for ever.
+
+import type { SimCluster } from './sim-cluster.ts'
+import type { SimNode } from './sim-node.ts'
+import type { Stream } from './stream.ts'
+import { MS, SECOND } from './world.ts'
+
+/** Strikes once; what it breaks it mends by itself, later. */
+type Fault = (cluster: SimCluster, random: Stream) => void
+
+const upTo = (random: Stream, low: number, high: number) =>
+  Math.round(random.logarithmic(low, high))
+
+const FAULTS = {
+  'kill a node': (cluster, random) => crash(cluster, cluster.anyNode(), 'kill', random),
+  'power-cut a node': (cluster, random) => crash(cluster, cluster.anyNode(), 'power', random),
+  'kill the leader': (cluster, random) =>
+    crash(cluster, cluster.leader() ?? cluster.anyNode(), 'kill', random),
+  'power-cut the leader': (cluster, random) =>
+    crash(cluster, cluster.leader() ?? cluster.anyNode(), 'power', random),
+  'power-cut all': (cluster, random) => {
+    for (const node of cluster.nodes) crash(cluster, node, 'power', random)
+  },
+  'kill all': (cluster, random) => {
+    for (const node of cluster.nodes) crash(cluster, node, 'kill', random)
+  },
+  'crash again while starting': (cluster, random) => {
+    const node = cluster.anyNode()
+    for (let delayUs = 0, i = random.between(2, 5); i > 0; i--) {
+      cluster.world.after(delayUs, 'crash loop', () => {
+        node.crash(random.chance(0.5) ? 'kill' : 'power')
+        cluster.startSoon(node, random.below(50 * MS))
+      })
+      delayUs += random.below(300 * MS)
+    }
+  },
+  'stop cleanly': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (node.running === null) return
+    cluster.stopCleanly(node, upTo(random, 10 * MS, 3 * SECOND))
+  },
+  'pause a node': (cluster, random) => pause(cluster, cluster.anyNode(), random),
+  'pause the leader': (cluster, random) =>
+    pause(cluster, cluster.leader() ?? cluster.anyNode(), random),
+  'isolate a node': (cluster, random) => {
+    const node = cluster.anyNode()
+    cutFor(cluster, random, (from, to) => from === node.id || to === node.id)
+  },
+  'isolate the leader': (cluster, random) => {
+    const node = cluster.leader() ?? cluster.anyNode()
+    cutFor(cluster, random, (from, to) => from === node.id || to === node.id)
+  },
+  'split in two': (cluster, random) => {
+    const side = new Set(cluster.nodes.filter(() => random.chance(0.5)).map(({ id }) => id))
+    cutFor(cluster, random, (from, to) => side.has(from) !== side.has(to))
+  },
+  'a node cannot hear': (cluster, random) => {
+    const node = cluster.anyNode()
+    cutFor(cluster, random, (_, to) => to === node.id)
+  },
+  'a node cannot speak': (cluster, random) => {
+    const node = cluster.anyNode()
+    cutFor(cluster, random, (from) => from === node.id)
+  },
+  'cut one link': (cluster, random) => {
+    const [a, b] = random.shuffle(cluster.nodes)
+    const bothWays = random.chance(0.5)
+    cutFor(
+      cluster,
+      random,
+      (from, to) =>
+        (from === a?.id && to === b?.id) || (bothWays && from === b?.id && to === a?.id),
+    )
+  },
+  'flap a link': (cluster, random) => {
+    const [a, b] = random.shuffle(cluster.nodes)
+    if (a === undefined || b === undefined) return
+    const periodUs = upTo(random, 50 * MS, 1 * SECOND)
+    for (let i = 0; i < 10; i++)
+      cluster.world.after(i * periodUs, 'flap', () => {
+        if (i % 2 === 0) cluster.network.cut(a.id, b.id)
+        else cluster.network.heal(a.id, b.id)
+      })
+  },
+  'clog a link': (cluster, random) => {
+    const [a, b] = random.shuffle(cluster.nodes)
+    if (a === undefined || b === undefined) return
+    cluster.network.clog(a.id, b.id, upTo(random, 10 * MS, 5 * SECOND))
+  },
+  'break a connection': (cluster, random) => {
+    const [a, b] = random.shuffle(cluster.nodes)
+    if (a !== undefined && b !== undefined) cluster.network.reset(a.id, b.id)
+  },
+  'slow disk': (cluster, random) => {
+    const slowUs = upTo(random, 10 * MS, 1 * SECOND)
+    diskWeatherFor(cluster, random, { slow: 0.8, slowUs })
+  },
+  'slow disk of the leader': (cluster, random) => {
+    const slowUs = upTo(random, 100 * MS, 3 * SECOND)
+    diskWeatherFor(cluster, random, { slow: 1, slowUs }, cluster.leader())
+  },
+  'failing disk': (cluster, random) => diskWeatherFor(cluster, random, { fail: 0.2 }),
+  'hanging disk': (cluster, random) => diskWeatherFor(cluster, random, { hang: 0.2 }),
+  'hand over': (cluster) => {
+    cluster.leader()?.running?.replica.transferLeadership()
+  },
+  'wall clock jumps': (cluster, random) => {
+    cluster.anyNode().wallOffsetMs = (random.float() - 0.5) * 20 * 365 * 86_400_000
+  },
+  'lose the store': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.maySuffer(node)) return
+    node.crash('power')
+    node.storeDisk.wipe()
+    cluster.startSoon(node, upTo(random, 10 * MS, 1 * SECOND))
+  },
+  'lose the directory': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.mayForget(node)) return
+    node.crash('power')
+    cluster.forget(node, () => node.wipe())
+    cluster.startSoon(node, upTo(random, 10 * MS, 3 * SECOND))
+  },
+} satisfies Record<string, Fault>
+
+export type FaultKind = keyof typeof FAULTS
+
+export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
+
+export function strike(kind: FaultKind, cluster: SimCluster): void {
+  cluster.world.trace.note('', kind)
+  FAULTS[kind](cluster, cluster.world.streams.faults)
+}
+
+function crash(cluster: SimCluster, node: SimNode, how: 'kill' | 'power', random: Stream): void {
+  node.crash(how)
+  cluster.startSoon(node, upTo(random, 1 * MS, 5 * SECOND))
+}
+
+function pause(cluster: SimCluster, node: SimNode, random: Stream): void {
+  node.pause()
+  const { process } = node
+  cluster.world.after(upTo(random, 20 * MS, 5 * SECOND), 'resume', () => {
+    if (node.process === process) node.resume()
+  })
+}
+
+function cutFor(
+  cluster: SimCluster,
+  random: Stream,
+  chosen: (from: string, to: string) => boolean,
+): void {
+  const links: [string, string][] = []
+  for (const { id: from } of cluster.nodes)
+    for (const { id: to } of cluster.nodes)
+      if (from !== to && chosen(from, to)) links.push([from, to])
+  for (const [from, to] of links) cluster.network.cut(from, to)
+  cluster.world.after(upTo(random, 50 * MS, 8 * SECOND), 'heal', () => {
+    for (const [from, to] of links) cluster.network.heal(from, to)
+  })
+}
+
+function diskWeatherFor(
+  cluster: SimCluster,
+  random: Stream,
+  worse: Partial<SimNode['diskWeather']>,
+  node: SimNode | null = null,
+): void {
+  const struck = node ?? cluster.anyNode()
+  struck.diskWeather = { ...cluster.plan.disk, ...worse }
+  cluster.world.after(upTo(random, 100 * MS, 5 * SECOND), 'disk mended', () => {
+    struck.diskWeather = cluster.plan.disk
+  })
+}

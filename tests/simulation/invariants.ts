@@ -1,0 +1,416 @@
+// The invariants of faults.md part 5, each an object of its own that looks at all replicas after every step.
+//
+// They believe no node: what is durable they know from the disk (memory.ts), what was promised from the wire, what was
+// applied from the state machine. What clients see (I10, I11, I14, I15) is the ledger's to judge.
+
+import { openCommand } from '../../node/command/format.ts'
+import { ACCEPTED, CONFLICT, DUPLICATE, type EntryOutcome } from '../../node/store/types.ts'
+import type {
+  Entry,
+  EntryId,
+  Index,
+  NodeId,
+  Status,
+  Term,
+  WireMessage,
+} from '../../raft/core/types.ts'
+import type { LogWrite } from '../../raft/ports.ts'
+import { broken } from './broken.ts'
+import type { Memories } from './memory.ts'
+import type { Observed, Observer } from './observer.ts'
+
+/** Everything that has ever been applied anywhere: the one history that all nodes must share. */
+export class Committed {
+  /** By index; [0] is unused. */
+  readonly entries: (Entry | undefined)[] = [undefined]
+
+  get last(): Index {
+    return this.entries.length - 1
+  }
+}
+
+/** I1: at most one leader in a term. */
+export class ElectionSafety implements Observer {
+  readonly leaders = new Map<Term, NodeId>()
+
+  turned({ id }: Observed, { role, term }: Status): void {
+    if (role !== 'leader') return
+    const known = this.leaders.get(term)
+    if (known === undefined) this.leaders.set(term, id)
+    else if (known !== id) broken('I1', `${known} and ${id} both lead term ${term}`)
+  }
+}
+
+/** I2 and I3: an index and a term name one entry, behind one other entry, for ever and everywhere. */
+export class LogMatching implements Observer {
+  readonly #memories: Memories
+  readonly #known = new Map<number, { entry: Entry; previousTerm: Term | null }>()
+
+  constructor(memories: Memories) {
+    this.#memories = memories
+  }
+
+  writing({ id }: Observed, { entries, checkpoint, base }: LogWrite): void {
+    let previous: EntryId | null = base ? checkpoint : null
+    for (const entry of entries) {
+      const previousTerm =
+        previous?.index === entry.index - 1
+          ? previous.term
+          : this.#memories.of(id).termAt(entry.index - 1)
+      this.#compare(id, entry, previousTerm)
+      previous = entry
+    }
+  }
+
+  #compare(node: NodeId, entry: Entry, previousTerm: Term | null): void {
+    const key = entry.term * 2 ** 32 + entry.index
+    const known = this.#known.get(key)
+    if (known === undefined) {
+      this.#known.set(key, { entry, previousTerm })
+      return
+    }
+    const place = `${entry.index} of term ${entry.term}`
+    if (!sameEntry(known.entry, entry))
+      broken('I2', `${node} writes another entry at ${place} than the one written there before`)
+    if (previousTerm !== null && known.previousTerm !== null && previousTerm !== known.previousTerm)
+      broken(
+        'I3',
+        `${node} writes ${place} behind term ${previousTerm}, others behind ${known.previousTerm}`,
+      )
+  }
+}
+
+/** I4: whatever was committed stands in the log of every later leader. */
+export class LeaderCompleteness implements Observer {
+  readonly #memories: Memories
+  readonly #committed: Committed
+  readonly #judged = new Set<Term>()
+
+  constructor(memories: Memories, committed: Committed) {
+    this.#memories = memories
+    this.#committed = committed
+  }
+
+  turned({ id }: Observed, { role, term, applied }: Status): void {
+    if (role !== 'leader' || this.#judged.has(term)) return
+    this.#judged.add(term)
+    const view = this.#memories.of(id)
+    for (let index = this.#committed.last; index > Math.max(view.base.index, applied); index--) {
+      const entry = this.#committed.entries[index]
+      if (entry === undefined || entry.term > term || view.termAt(index) === entry.term) continue
+      broken(
+        'I4',
+        `${id} leads term ${term} with ${view.termAt(index)} at index ${index}, where term ${entry.term} was committed`,
+      )
+    }
+  }
+}
+
+/** I5, I9: one entry for each index, applied in order, only when a majority holds it durably; no proposal twice. */
+export class StateMachineSafety implements Observer {
+  readonly #memories: Memories
+  readonly #committed: Committed
+  readonly #majority: number
+  readonly #proposals = new Map<string, Index>()
+
+  constructor(memories: Memories, committed: Committed, members: number) {
+    this.#memories = memories
+    this.#committed = committed
+    this.#majority = Math.floor(members / 2) + 1
+  }
+
+  applied({ id }: Observed, entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const known = this.#committed.entries[entry.index]
+      if (known === undefined) this.#first(id, entry)
+      else if (known.term !== entry.term || !sameEntry(known, entry))
+        broken(
+          'I5',
+          `${id} applies an entry of term ${entry.term} at index ${entry.index}, where one of term ${known.term} was applied`,
+        )
+      if (!this.#memories.of(id).holds(entry))
+        broken('I9', `${id} applies index ${entry.index}, which its own log does not hold durably`)
+    }
+  }
+
+  #first(node: NodeId, entry: Entry): void {
+    this.#committed.entries[entry.index] = entry
+    const holders = this.#memories.holders(entry)
+    if (holders < this.#majority)
+      broken(
+        'I9',
+        `${node} applies index ${entry.index}, which only ${holders} nodes have ever held durably`,
+      )
+    const { proposal } = entry
+    if (proposal === null) return
+    const key = `${proposal.node} ${proposal.life} ${proposal.count}`
+    const before = this.#proposals.get(key)
+    if (before !== undefined)
+      broken('I11', `proposal ${key} stands at index ${before} and again at index ${entry.index}`)
+    this.#proposals.set(key, entry.index)
+  }
+}
+
+/** I6: within a life commit and applied never move back; applied ≤ commit ≤ last. */
+export class CommitMoves implements Observer {
+  readonly #seen = new Map<NodeId, { life: number; commit: Index; applied: Index; term: Term }>()
+
+  turned({ id, life }: Observed, { commit, applied, last, term }: Status): void {
+    const before = this.#seen.get(id)
+    if (before?.life === life) {
+      if (commit < before.commit)
+        broken('I6', `commit of ${id} moves back from ${before.commit} to ${commit}`)
+      if (applied < before.applied)
+        broken('I6', `applied of ${id} moves back from ${before.applied} to ${applied}`)
+      if (term < before.term) broken('I7', `the term of ${id} falls from ${before.term} to ${term}`)
+    }
+    if (applied > commit || commit > last.index)
+      broken('I6', `${id} has applied ${applied}, commit ${commit}, last ${last.index}`)
+    this.#seen.set(id, { life, commit, applied, term })
+  }
+}
+
+/** I7: one vote in a term, whatever restarts, wipes and set-back directories lie between. */
+export class OneVote implements Observer {
+  readonly #votes = new Map<string, NodeId>()
+
+  sent({ id }: Observed, message: WireMessage): void {
+    if (message.type === 'VoteResp' && message.granted) this.#vote(id, message.term, message.to)
+    if (message.type === 'Vote') this.#vote(id, message.term, id)
+  }
+
+  #vote(node: NodeId, term: Term, candidate: NodeId): void {
+    const key = `${node} ${term}`
+    const before = this.#votes.get(key)
+    if (before !== undefined && before !== candidate)
+      broken('I7', `${node} votes for ${candidate} in term ${term}, after it voted for ${before}`)
+    this.#votes.set(key, candidate)
+  }
+}
+
+/** I8: what a message says about its sender's disk is on that disk when it leaves. */
+export class DurableBeforeMessage implements Observer {
+  readonly #memories: Memories
+
+  constructor(memories: Memories) {
+    this.#memories = memories
+  }
+
+  sent({ id }: Observed, message: WireMessage): void {
+    const disk = this.#memories.of(id)
+    const { type, term } = message
+    switch (type) {
+      case 'VoteResp':
+        if (message.granted && (disk.term !== term || disk.vote !== message.to))
+          broken(
+            'I8',
+            `${id} grants ${message.to} term ${term}; its disk says ${disk.vote} in term ${disk.term}`,
+          )
+        return
+      case 'Vote':
+        if (disk.term !== term || disk.vote !== id)
+          broken(
+            'I8',
+            `${id} asks for votes in term ${term}; its disk says ${disk.vote} in term ${disk.term}`,
+          )
+        return
+      case 'AppendOk':
+        if (disk.term < term || message.match > disk.last)
+          broken(
+            'I8',
+            `${id} acknowledges ${message.match} in term ${term}; its disk ends at ${disk.last} in term ${disk.term}`,
+          )
+        return
+      case 'Append':
+      case 'Heartbeat':
+      case 'AppendConflict':
+        if (disk.term < term)
+          broken('I8', `${id} sends ${type} in term ${term}; its disk is in term ${disk.term}`)
+        return
+      case 'Remembered':
+        if (message.pinned !== null && !disk.everPinned.has(message.pinned))
+          broken('I8', `${id} says it pins ${message.to}; its disk does not`)
+    }
+  }
+}
+
+/** I12, I13: equal digests and counters at equal applied index; received is what was decided. */
+export class EqualStates implements Observer {
+  readonly #digests = new Map<Index, string>()
+  readonly #counters = new Map<Index, string>()
+
+  applied(node: Observed, entries: readonly Entry[]): void {
+    for (const { index } of entries) this.#compareDigest(node, index)
+    this.#compareCounters(node)
+  }
+
+  restored(node: Observed, index: Index): void {
+    this.#compareDigest(node, index)
+    this.#compareCounters(node)
+  }
+
+  #compareDigest(node: Observed, index: Index): void {
+    const digest = node.digestAt(index)
+    if (digest === null) return
+    const known = this.#digests.get(index)
+    if (known === undefined) this.#digests.set(index, digest)
+    else if (known !== digest)
+      broken(
+        'I12',
+        `at applied index ${index} ${node.id} has digest ${digest}, another had ${known}`,
+      )
+  }
+
+  #compareCounters(node: Observed): void {
+    const stats = node.stats()
+    if (stats === null) return
+    const { appliedIndex, received, unique, duplicates, conflicts, lastPosition } = stats
+    if (received !== unique + duplicates || unique !== lastPosition)
+      broken(
+        'I13',
+        `${node.id} counts ${received} received, ${unique} unique, ${duplicates} duplicates, position ${lastPosition}`,
+      )
+    const counters = `${received} ${unique} ${duplicates} ${conflicts} ${stats.topics.join()}`
+    const known = this.#counters.get(appliedIndex)
+    if (known === undefined) this.#counters.set(appliedIndex, counters)
+    else if (known !== counters)
+      broken(
+        'I13',
+        `at applied index ${appliedIndex} ${node.id} counts ${counters}, another counted ${known}`,
+      )
+  }
+}
+
+/** I11, I16: what apply decides is what a plain map over the whole history decides, whoever applies it and how often. */
+export class DecidesAsTheModel implements Observer {
+  readonly #stored = new Map<string, { position: number; fingerprint: string }>()
+  readonly #decided: (string | undefined)[] = []
+  readonly #waiting = new Map<Index, { node: NodeId; entry: Entry; outcome: string }>()
+  #next: Index = 1
+
+  applied(
+    { id }: Observed,
+    entries: readonly Entry[],
+    outcomes: readonly (EntryOutcome | null)[],
+  ): void {
+    for (const [i, entry] of entries.entries()) {
+      const outcome = textOf(outcomes[i] ?? null)
+      const known = this.#decided[entry.index] ?? this.#waiting.get(entry.index)?.outcome
+      if (known !== undefined && known !== outcome)
+        broken('I11', `${id} decides ${outcome} at index ${entry.index}, others decided ${known}`)
+      if (known === undefined) this.#waiting.set(entry.index, { node: id, entry, outcome })
+    }
+    for (let due = this.#waiting.get(this.#next); due !== undefined; ) {
+      this.#waiting.delete(this.#next)
+      const expected = textOf(this.#decide(due.entry))
+      if (expected !== due.outcome)
+        broken(
+          'I11',
+          `${due.node} decides ${due.outcome} at index ${this.#next}; the history says ${expected}`,
+        )
+      this.#decided[this.#next++] = expected
+      due = this.#waiting.get(this.#next)
+    }
+  }
+
+  #decide(entry: Entry): Pick<EntryOutcome, 'positions' | 'flags'> | null {
+    if (entry.type !== 'normal') return null
+    const walk = openCommand(entry.data)
+    const positions = new Float64Array(walk.count)
+    const flags = new Uint8Array(walk.count)
+    while (walk.next()) {
+      const { bytes, start, topicAt, eventIdAt, sourceAt, seen } = walk
+      const text = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString()
+      const key = JSON.stringify([text(topicAt, eventIdAt), text(eventIdAt, sourceAt)])
+      const fingerprint = Buffer.from(bytes.subarray(start + 5, start + 21)).toString('hex')
+      let stored = this.#stored.get(key)
+      flags[seen - 1] =
+        stored === undefined ? ACCEPTED : stored.fingerprint === fingerprint ? DUPLICATE : CONFLICT
+      if (stored === undefined) {
+        stored = { position: this.#stored.size + 1, fingerprint }
+        this.#stored.set(key, stored)
+      }
+      positions[seen - 1] = stored.position
+    }
+    return { positions, flags }
+  }
+}
+
+/** I17: no log is deleted above a durable checkpoint. */
+export class KeepsItsLog implements Observer {
+  readonly #memories: Memories
+
+  constructor(memories: Memories) {
+    this.#memories = memories
+  }
+
+  removing({ id }: Observed, before: Index): void {
+    const { checkpointIndex } = this.#memories.of(id)
+    if (before > checkpointIndex + 1)
+      broken(
+        'I17',
+        `${id} deletes below ${before}; its durable checkpoint is at ${checkpointIndex}`,
+      )
+  }
+}
+
+/** I20: who may not vote does not, and a suspect tells nobody otherwise. */
+export class OnlyMembersVote implements Observer {
+  sent(node: Observed, message: WireMessage): void {
+    const votes =
+      message.type === 'Vote' ||
+      ((message.type === 'VoteResp' || message.type === 'PreVoteResp') && message.granted)
+    if (!votes) return
+    const standing = node.status()?.standing
+    if (standing !== undefined && standing !== 'member')
+      broken('I20', `${node.id} is ${standing} and sends ${message.type}`)
+  }
+}
+
+/** I18: nothing grows without bound. */
+export class Bounded implements Observer {
+  readonly #pendingMax: number
+
+  constructor(pendingMax: number) {
+    this.#pendingMax = pendingMax
+  }
+
+  turned({ id }: Observed, { pendingProposals }: Status): void {
+    if (pendingProposals > this.#pendingMax)
+      broken('I18', `${id} has ${pendingProposals} proposals waiting`)
+  }
+}
+
+export function allInvariants(memories: Memories, members: readonly NodeId[]): readonly Observer[] {
+  const committed = new Committed()
+  return [
+    new LogMatching(memories), // before memories: it looks at what stood there
+    memories,
+    new ElectionSafety(),
+    new LeaderCompleteness(memories, committed),
+    new StateMachineSafety(memories, committed, members.length),
+    new CommitMoves(),
+    new OneVote(),
+    new DurableBeforeMessage(memories),
+    new EqualStates(),
+    new DecidesAsTheModel(),
+    new KeepsItsLog(memories),
+    new OnlyMembersVote(),
+    new Bounded(2_000),
+  ]
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  if (a === b) return true
+  const sameProposal =
+    a.proposal === b.proposal ||
+    (a.proposal?.node === b.proposal?.node &&
+      a.proposal?.life === b.proposal?.life &&
+      a.proposal?.count === b.proposal?.count)
+  return a.type === b.type && sameProposal && Buffer.compare(a.data, b.data) === 0
+}
+
+function textOf(outcome: Pick<EntryOutcome, 'positions' | 'flags'> | null): string {
+  if (outcome === null) return 'nothing'
+  return Array.from(outcome.positions, (position, i) => `${position}:${outcome.flags[i]}`).join(' ')
+}

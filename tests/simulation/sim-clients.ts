@@ -1,0 +1,333 @@
+// Simulated clients: they publish through any node, again through others when nobody answered, the same event through
+// two nodes at once, sometimes with another content, and read in every way there is. All they see goes to the ledger.
+//
+// A request is what an HTTP request is: it may be lost on its way, its answer too, the connection may break, the node
+// may be down. Every try is a call of its own in the ledger; an unknown outcome is retried with the same ids.
+
+import { contentHash } from '../../client/ledger/content-hash.ts'
+import type {
+  Answer,
+  Counters,
+  Request,
+  SentEvent,
+  ShownEvent,
+} from '../../client/ledger/history.ts'
+import type { Ledger } from '../../client/ledger/ledger.ts'
+import { readPublish } from '../../node/edge/read-publish.ts'
+import { ACCEPTED, CONFLICT, type EntryOutcome, type StoreStats } from '../../node/store/types.ts'
+import type { Observed, Observer } from './observer.ts'
+import type { Running, SimNode } from './sim-node.ts'
+import type { Stream } from './stream.ts'
+import { MS, type World } from './world.ts'
+
+export interface Workload {
+  readonly clients: number
+  /** Mean pause of a client between two operations. */
+  readonly thinkUs: number
+  readonly topics: number
+  /** Different event ids in each topic. */
+  readonly ids: number
+  readonly batchMax: number
+  /** Bytes of padding in a payload, at most. */
+  readonly paddingMax: number
+  readonly reads: number
+  readonly linearizable: number
+  /** The same event is sent through two nodes at once. */
+  readonly twice: number
+  readonly otherContent: number
+  /** A request, or its answer, is lost. */
+  readonly loss: number
+  readonly deadlineMs: number
+  readonly triesMax: number
+}
+
+const PUBLISH_LIMITS = { batchEventsMax: 100, eventBytesMax: 64 * 1024 }
+const LATENCY_US = 1 * MS
+
+interface Event extends SentEvent {
+  readonly json: string
+}
+
+interface Call {
+  readonly number: number
+  readonly node: SimNode
+  readonly life: number
+  settled: boolean
+  readonly settle: (answer: Answer, lastPosition?: number) => void
+}
+
+export class SimClients implements Observer {
+  readonly #world: World
+  readonly #nodes: readonly SimNode[]
+  readonly #ledger: Ledger
+  readonly #workload: Workload
+  readonly #random: Stream
+  readonly #open = new Set<Call>()
+  #running = false
+  #count = 0
+  /** Operations answered, by kind of answer. */
+  readonly answers = new Map<string, number>()
+
+  constructor(world: World, nodes: readonly SimNode[], ledger: Ledger, workload: Workload) {
+    this.#world = world
+    this.#nodes = nodes
+    this.#ledger = ledger
+    this.#workload = workload
+    this.#random = world.streams.workload
+  }
+
+  start(): void {
+    this.#running = true
+    for (let client = 0; client < this.#workload.clients; client++) this.#thinkThen(client)
+  }
+
+  /** Nothing new is begun. */
+  stop(): void {
+    this.#running = false
+  }
+
+  get open(): number {
+    return this.#open.size
+  }
+
+  // ---- What they do ----
+
+  #thinkThen(client: number): void {
+    const us = this.#random.exponential(this.#workload.thinkUs)
+    this.#world.after(us, 'client', () => {
+      if (this.#running) this.#act(client).then(() => this.#thinkThen(client))
+    })
+  }
+
+  async #act(client: number): Promise<void> {
+    const random = this.#random
+    const node = this.#anyNode(client)
+    if (!random.chance(this.#workload.reads)) {
+      const events = this.#draw()
+      if (random.chance(this.#workload.twice))
+        this.publish(events, this.#anyNode(client)).catch((error) => this.#world.fail(error))
+      return this.publish(events, node)
+    }
+    const consistency = random.chance(this.#workload.linearizable) ? 'linearizable' : 'local'
+    const reading = { consistency } as const
+    switch (random.below(4)) {
+      case 0:
+      case 1: {
+        const [event] = this.#draw()
+        const { topic, eventId } = event!
+        await this.call({ type: 'get', topic, eventId, ...reading }, node)
+        return
+      }
+      case 2: {
+        const topic = random.chance(0.5) ? this.#topic() : null
+        const after = random.chance(0.7) ? 0 : random.below(this.#count + 1)
+        await this.call({ type: 'list', topic, after, ...reading }, node)
+        return
+      }
+      default:
+        await this.call({ type: 'stats', ...reading }, node)
+    }
+  }
+
+  /** Until somebody answers, or nobody has for too long. */
+  async publish(events: readonly Event[], first: SimNode): Promise<void> {
+    let node = first
+    for (let tries = 0; tries < this.#workload.triesMax; tries++) {
+      const answer = await this.call({ type: 'publish', events }, node, bodyOf(events))
+      if (answer.type === 'published') return
+      node = this.#random.pick(this.#nodes)
+      const us = this.#random.exponential(100 * MS)
+      await new Promise<void>((resolve) => this.#after(us, 'retry', resolve))
+    }
+  }
+
+  /** One try, with one new draw of events; `number` tells how many were answered. */
+  async publishOnce(node: SimNode): Promise<{ number: number }> {
+    const events = this.#draw()
+    const answer = await this.call({ type: 'publish', events }, node, bodyOf(events))
+    if (answer.type !== 'published') {
+      const us = this.#random.exponential(100 * MS)
+      await new Promise<void>((resolve) => this.#after(us, 'retry', resolve))
+    }
+    return { number: answer.type === 'published' ? events.length : 0 }
+  }
+
+  #draw(): readonly Event[] {
+    const { batchMax, otherContent, paddingMax } = this.#workload
+    const random = this.#random
+    const count = random.chance(0.7) ? 1 : random.between(1, batchMax)
+    return Array.from({ length: count }, () => {
+      const eventId = `e${random.below(this.#workload.ids)}`
+      const topic = this.#topic()
+      const variant = random.chance(otherContent) ? random.between(1, 3) : 0
+      const padding = 'x'.repeat((topic.length * 7 + eventId.length * 13) % (paddingMax + 1))
+      const payload = { variant, padding }
+      const source = variant === 2 ? 'elsewhere' : 'here'
+      const json = JSON.stringify({ topic, event_id: eventId, source, payload })
+      return { topic, eventId, hash: contentHash({ source, payload }), json }
+    })
+  }
+
+  #topic(): string {
+    return `t.${this.#random.below(this.#workload.topics)}`
+  }
+
+  /** A client keeps to its node, mostly. */
+  #anyNode(client: number): SimNode {
+    if (this.#random.chance(0.3)) return this.#random.pick(this.#nodes)
+    return this.#nodes[client % this.#nodes.length]!
+  }
+
+  // ---- One request ----
+
+  /** Resolves with what the client learns. */
+  call(request: Request, node: SimNode, body: string | null = null): Promise<Answer> {
+    const { loss, deadlineMs } = this.#workload
+    const number = this.#ledger.call(request, this.#world.nowMs)
+    this.#count++
+    return new Promise((resolve) => {
+      const life = node.life
+      const call: Call = {
+        number,
+        node,
+        life,
+        settled: false,
+        settle: (answer, lastPosition) => {
+          if (call.settled) return
+          call.settled = true
+          this.#open.delete(call)
+          this.#note(request, answer)
+          const at = this.#world.nowMs
+          const shown = lastPosition === undefined ? {} : { lastPosition }
+          this.#ledger.return(number, answer, { at, node: node.id, life, ...shown })
+          resolve(answer)
+        },
+      }
+      this.#open.add(call)
+      this.#after(deadlineMs * MS + 1_000 * MS, 'timeout', () => call.settle({ type: 'unknown' }))
+      if (this.#random.chance(loss)) return
+      this.#after(this.#latencyUs(), 'request', () => this.#arrive(call, request, body))
+    })
+  }
+
+  #arrive(call: Call, request: Request, body: string | null): void {
+    const { node } = call
+    const { running, process } = node
+    if (running === null || node.life !== call.life) return call.settle({ type: 'refused' })
+    process.enter(() => {
+      if (call.settled) return
+      node.waiting++
+      this.#serve(node, running, request, body).then(
+        ({ answer, lastPosition }) => {
+          node.waiting--
+          if (this.#random.chance(this.#workload.loss)) return
+          this.#after(this.#latencyUs(), 'answer', () => call.settle(answer, lastPosition))
+        },
+        (error) => this.#world.fail(error),
+      )
+    })
+  }
+
+  /** What the HTTP layer does between a request and its answer. */
+  async #serve(
+    node: SimNode,
+    running: Running,
+    request: Request,
+    body: string | null,
+  ): Promise<{ answer: Answer; lastPosition: number }> {
+    const { aggregator, machine, replica } = running
+    const deadlineMs = this.#world.nowMs + this.#workload.deadlineMs
+    const told = (answer: Answer) => ({ answer, lastPosition: machine.stats().lastPosition })
+    const refused = { answer: { type: 'refused' } as const, lastPosition: 0 }
+    if (request.type === 'publish') {
+      const batch = readPublish(Buffer.from(body!), 'json', PUBLISH_LIMITS, this.#world.nowMs)
+      try {
+        const outcome = await aggregator.publish(batch, deadlineMs)
+        return told(published(outcome))
+      } catch (error) {
+        const { code } = error as { code?: string }
+        if (code === 'outcome_unknown') return { answer: { type: 'unknown' }, lastPosition: 0 }
+        if (code === 'no_leader' || code === 'stopping') return refused
+        throw error
+      }
+    }
+    if (replica.rebuilding) return refused
+    if (request.consistency === 'linearizable' && !(await aggregator.linearize(deadlineMs)))
+      return refused
+    if (replica.rebuilding || node.running !== running) return refused
+    try {
+      return told(await readFrom(machine, request))
+    } catch (error) {
+      if ((error as { code?: string }).code === 'rebuilding') return refused
+      throw error
+    }
+  }
+
+  /** A process that dies takes its connections with it. */
+  died(observed: Observed): void {
+    for (const call of this.#open) {
+      if (call.node !== observed || call.life !== observed.life) continue
+      this.#after(this.#latencyUs(), 'reset', () => call.settle({ type: 'unknown' }))
+    }
+  }
+
+  #note(request: Request, answer: Answer): void {
+    const kind = `${request.type} ${answer.type}`
+    this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1)
+    this.#world.trace.note('client', kind)
+  }
+
+  #latencyUs(): number {
+    return this.#random.exponential(LATENCY_US)
+  }
+
+  #after(us: number, label: string, run: () => void): void {
+    this.#world.after(us, label, () => {
+      this.#world.unsettled()
+      run()
+    })
+  }
+}
+
+type ReadRequest = Exclude<Request, { type: 'publish' }>
+
+export async function readFrom(machine: Running['machine'], request: ReadRequest): Promise<Answer> {
+  switch (request.type) {
+    case 'get': {
+      const found = await machine.get(request.topic, request.eventId)
+      if (found === null) return { type: 'absent' }
+      const { position, hash } = shownIn(found)
+      return { type: 'present', position, hash }
+    }
+    case 'list': {
+      const { topic, after } = request
+      const query = { after, limit: 50, order: 'asc' as const }
+      const page = await machine.page(topic === null ? query : { ...query, topic })
+      return { type: 'page', events: page.events.map(shownIn), through: page.next }
+    }
+    case 'stats':
+      return { type: 'counted', counters: countersOf(machine.stats()) }
+  }
+}
+
+export function countersOf(stats: StoreStats): Counters {
+  const { appliedIndex, received, unique, duplicates, conflicts, lastPosition, digest } = stats
+  return { applied: appliedIndex, received, unique, duplicates, conflicts, lastPosition, digest }
+}
+
+export function shownIn(json: Uint8Array): ShownEvent {
+  const event = JSON.parse(Buffer.from(json).toString())
+  const { topic, event_id: eventId, position } = event
+  return { topic, eventId, position, hash: contentHash(event) }
+}
+
+const bodyOf = (events: readonly Event[]): string => `[${events.map(({ json }) => json).join()}]`
+
+function published({ positions, flags }: EntryOutcome): Answer {
+  const outcomes = Array.from(positions, (position, i) =>
+    flags[i] === ACCEPTED
+      ? ({ type: 'accepted', position } as const)
+      : ({ type: 'duplicate', position, conflict: flags[i] === CONFLICT } as const),
+  )
+  return { type: 'published', outcomes }
+}

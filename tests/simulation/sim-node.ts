@@ -1,0 +1,320 @@
+// One simulated node: disks that outlive it, and a process that runs the production replica, state machine and
+// aggregator on them until it is killed, paused, or dies of its disk.
+//
+// It composes what node/main.ts composes, with the world's network, disk, time and chance in place of the real ones.
+
+import { Aggregator } from '../../node/aggregator.ts'
+import { DedupStateMachine } from '../../node/store/dedup-state-machine.ts'
+import type { EntryOutcome, StoreStats } from '../../node/store/types.ts'
+import type { RaftConfig } from '../../raft/core/raft.ts'
+import type { Index, NodeId, Status } from '../../raft/core/types.ts'
+import { LogDamageError, type StateMachine } from '../../raft/ports.ts'
+import { DiskHangError, Replica } from '../../raft/replica.ts'
+import { Life } from './life.ts'
+import { type DiskWeather, InjectedFault, LogProbe, logDelayUs } from './log-probe.ts'
+import type { Death, Observed, Observer } from './observer.ts'
+import { SimLogDisk } from './sim-log.ts'
+import type { SimNetwork, SimTransport } from './sim-network.ts'
+import { SimStore, SimStoreDisk, type StoreFaults } from './sim-store.ts'
+import { MS, type World } from './world.ts'
+
+export interface NodeSettings {
+  readonly raft: Omit<RaftConfig, 'id' | 'members' | 'life' | 'seed' | 'spareStore'>
+  readonly checkpointBytes: number
+  readonly chunkBytesMax: number
+  readonly diskHangTicks: number
+  readonly entryBytesTarget: number
+  readonly tickUs: number
+}
+
+export interface Running {
+  readonly replica: Replica<EntryOutcome>
+  readonly machine: DedupStateMachine
+  readonly aggregator: Aggregator
+}
+
+/** Why a node is not running. */
+export type Down = 'not started' | 'starting' | 'crashed' | 'stopped' | 'refused to start'
+
+export interface NodeSurroundings {
+  readonly world: World
+  readonly network: SimNetwork
+  readonly members: readonly NodeId[]
+  readonly observers: readonly Observer[]
+  readonly settings: NodeSettings
+  readonly storeFaults: StoreFaults
+  readonly keepEntries: number
+}
+
+export class SimNode implements Observed {
+  readonly id: NodeId
+  readonly logDisk: SimLogDisk
+  readonly storeDisk: SimStoreDisk
+  /** Length of this node's tick, as a multiple of the nominal one. */
+  tickRate = 1
+  /** Of its wall clock, from the world's. */
+  wallOffsetMs = 0
+  diskWeather: DiskWeather
+  /** Called when the process has ended by itself: its disk failed, or it refused to start. */
+  onEnd: (error: unknown) => void = () => {}
+  #life: Life
+  #transport: SimTransport | null = null
+  #running: Running | null = null
+  #down: Down = 'not started'
+  #lives = 0
+  readonly #around: NodeSurroundings
+
+  constructor(id: NodeId, around: NodeSurroundings, diskWeather: DiskWeather) {
+    const { world, storeFaults, keepEntries } = around
+    const { disk, identity } = world.streams
+    this.id = id
+    this.#around = around
+    this.logDisk = new SimLogDisk({
+      random: () => disk.float(),
+      drawStoreId: () => identity.hex(32),
+      schedule: (call, done) => {
+        const us = logDelayUs(call, this.diskWeather, disk)
+        if (us === 0) done()
+        else if (us !== null) this.#life.after(us, call, done)
+      },
+      keepEntries,
+    })
+    this.storeDisk = new SimStoreDisk(disk, storeFaults)
+    this.diskWeather = diskWeather
+    this.#life = new Life(world, 0)
+    this.#life.end()
+  }
+
+  // ---- What others see ----
+
+  get life(): number {
+    return this.#lives
+  }
+
+  get process(): Life {
+    return this.#life
+  }
+
+  get running(): Running | null {
+    return this.#running
+  }
+
+  get down(): Down | null {
+    return this.#running === null ? this.#down : null
+  }
+
+  get isPaused(): boolean {
+    return this.#life.paused
+  }
+
+  status(): Status | null {
+    return this.#running?.replica.status() ?? null
+  }
+
+  stats(): StoreStats | null {
+    return this.#running?.machine.stats() ?? null
+  }
+
+  digestAt(index: Index): string | null {
+    return this.#running?.machine.digestAt(index) ?? null
+  }
+
+  // ---- What happens to it ----
+
+  start(): void {
+    if (this.#life.alive) return
+    const { world } = this.#around
+    this.#life = new Life(world, ++this.#lives)
+    this.#down = 'starting'
+    world.trace.note(this.id, 'start', { life: this.#lives })
+    const life = this.#life
+    const failed = (error: unknown) => {
+      if (life === this.#life && life.alive) this.#endedBy(error)
+    }
+    this.#life.enter(() => {
+      this.#boot(life).catch(failed)
+    })
+  }
+
+  /** Whatever it is doing, it does no more. */
+  crash(how: 'kill' | 'power'): void {
+    if (!this.#life.alive) return
+    this.#die(how, 'crashed')
+  }
+
+  /** As a supervisor does it: leadership handed over, the store made durable, then the end. */
+  async stop(): Promise<void> {
+    const running = this.#running
+    const life = this.#life
+    if (running === null) return this.crash('kill')
+    running.aggregator.stopTaking()
+    running.replica.transferLeadership()
+    await new Promise<void>((resolve) => life.after(100 * MS, 'stopping', resolve))
+    await running.replica.checkpoint()
+    await running.replica.stop()
+    running.aggregator.giveUp()
+    if (life.alive) this.#die('stop', 'stopped')
+  }
+
+  pause(): void {
+    if (!this.#life.alive || this.#life.paused) return
+    this.#around.world.trace.note(this.id, 'pause')
+    this.#life.pause()
+  }
+
+  resume(): void {
+    if (!this.#life.paused) return
+    this.#around.world.trace.note(this.id, 'resume')
+    const { scheduler } = this.#around.world.streams
+    this.#life.resume((held) => (scheduler.chance(0.5) ? scheduler.shuffle(held) : held))
+  }
+
+  /** The data directory is lost. The process must be down. */
+  wipe(): void {
+    this.logDisk.wipe()
+    this.storeDisk.wipe()
+    this.#tell((observer) => observer.forgot?.(this, null))
+  }
+
+  // ---- Inside ----
+
+  async #boot(life: Life): Promise<void> {
+    const { world, network, members, settings, observers } = this.#around
+    const { identity, disk } = world.streams
+    const carry = life.carry(
+      () =>
+        disk.chance(this.diskWeather.storeSlow) ? disk.exponential(this.diskWeather.storeUs) : 0,
+      () => disk.chance(0.5),
+    )
+    const store = new SimStore(this.storeDisk, carry)
+    const machine = await DedupStateMachine.open(store, store.makeDurable)
+    const log = new LogProbe({
+      node: this,
+      inner: this.logDisk.open(this.id, members),
+      disk: this.logDisk,
+      world,
+      observers,
+      checkpointBytes: settings.checkpointBytes,
+    })
+    const transport = network.attach(this.id, '', (run, quiet) => life.enter(run, quiet))
+    this.#transport = transport
+    const replicaLife = identity.uint32()
+    const replica = await Replica.start<EntryOutcome>({
+      config: {
+        ...settings.raft,
+        id: this.id,
+        members,
+        life: replicaLife,
+        seed: identity.uint32(),
+        spareStore: identity.hex(32),
+      },
+      log,
+      transport,
+      stateMachine: this.#watched(machine),
+      checkpointBytes: settings.checkpointBytes,
+      chunkBytesMax: settings.chunkBytesMax,
+      diskHangTicks: settings.diskHangTicks,
+      schedule: (turn) => {
+        const us = world.streams.scheduler.chance(0.02) ? world.streams.scheduler.below(5 * MS) : 0
+        world.after(us, 'turn', () => life.enter(turn))
+      },
+      onFatal: (error) => {
+        if (life === this.#life && life.alive) this.#endedBy(error)
+      },
+      onTrace: (event) => {
+        world.trace.note(this.id, event.type, { term: event.term, ...event.detail })
+        this.#tell((observer) => observer.noted?.(this, event))
+      },
+      onTurn: () => {
+        if (this.#running === null) return
+        this.#running.aggregator.moved()
+        const status = this.#running.replica.status()
+        this.#tell((observer) => observer.turned?.(this, status))
+      },
+    })
+    if (!life.alive) return
+    const aggregator = new Aggregator({
+      nodeId: this.id,
+      replica,
+      events: machine,
+      peerUrls: new Map(members.map((member) => [member, `http://${member}`])),
+      clientUrl: () => null,
+      fsync: true,
+      entryBytesTarget: settings.entryBytesTarget,
+      readyGraceMs: 5_000,
+      readyLagEntriesMax: 10_000,
+      wallMs: () => Math.max(0, Math.round(world.nowMs + 1.7e12 + this.wallOffsetMs)),
+      monotonicMs: () => world.nowMs,
+      schedule: (work) => life.after(0, 'flush', work),
+    })
+    this.#running = { replica, machine, aggregator }
+    this.#tickSoon(life)
+  }
+
+  #tickSoon(life: Life): void {
+    const { world, settings } = this.#around
+    world.after(settings.tickUs * this.tickRate, 'tick', () => {
+      if (!life.alive) return
+      const running = this.#running!
+      // A timer of a paused process is one tick late, not many.
+      const busy = running.aggregator.pending > 0 || this.waiting > 0
+      life.enter(() => {
+        running.replica.tick()
+        running.aggregator.tick()
+        this.#tickSoon(life)
+      }, !busy)
+    })
+  }
+  /** Requests other than publishes that wait for something: a tick may end their wait. */
+  waiting = 0
+
+  #watched(machine: DedupStateMachine): StateMachine<EntryOutcome> {
+    const tell = this.#tell.bind(this)
+    return new Proxy(machine as StateMachine<EntryOutcome>, {
+      get: (target, property) => {
+        const value = Reflect.get(target, property, target)
+        if (typeof value !== 'function') return value
+        if (property === 'apply')
+          return async (...[entries]: Parameters<typeof target.apply>) => {
+            const outcomes = await target.apply(entries)
+            tell((observer) => observer.applied?.(this, entries, outcomes))
+            return outcomes
+          }
+        if (property === 'restore')
+          return async (...[checkpoint]: Parameters<typeof target.restore>) => {
+            await target.restore(checkpoint)
+            tell((observer) => observer.restored?.(this, checkpoint.index))
+          }
+        return value.bind(target)
+      },
+    })
+  }
+
+  #endedBy(error: unknown): void {
+    const { world } = this.#around
+    const injected = error instanceof InjectedFault || error instanceof DiskHangError
+    const damaged = error instanceof LogDamageError
+    world.trace.note(this.id, 'process ends', { because: String(error) })
+    this.#die('kill', damaged ? 'refused to start' : 'crashed')
+    if (injected || damaged) this.onEnd(error)
+    else world.fail(error)
+  }
+
+  #die(how: Death, down: Down): void {
+    const { world } = this.#around
+    world.trace.note(this.id, 'dies', { how })
+    this.#life.end()
+    this.#transport?.kill(how === 'power')
+    this.#transport = null
+    this.#running = null
+    this.#down = down
+    this.waiting = 0
+    if (how === 'power') this.storeDisk.powerCut()
+    this.logDisk.crash(how === 'power')
+    this.#tell((observer) => observer.died?.(this, how))
+  }
+
+  #tell(say: (observer: Observer) => void): void {
+    for (const observer of this.#around.observers) say(observer)
+  }
+}

@@ -1,0 +1,132 @@
+// What one seed draws: the cluster, its limits, its workload, its weather, and which faults may strike how often.
+//
+// Each seed gets a random subset of faults at random rates (swarm testing): a fault that is always on hides the states
+// that only its absence lets arise. Ranges follow TigerBeetle's (faults.md part 1); limits are drawn tiny as often as large, so
+// that segments, checkpoints, windows and memory overflow within seconds.
+
+import type { NodeId } from '../../raft/core/types.ts'
+import { FAULT_KINDS, type FaultKind } from './faults.ts'
+import { type DiskWeather, GOOD_DISK } from './log-probe.ts'
+import type { Workload } from './sim-clients.ts'
+import type { NetworkWeather } from './sim-network.ts'
+import type { NodeSettings } from './sim-node.ts'
+import type { StoreFaults } from './sim-store.ts'
+import { type Stream, streamsOf } from './stream.ts'
+import { MS, SECOND } from './world.ts'
+
+export interface Plan {
+  readonly seed: number
+  readonly members: readonly NodeId[]
+  readonly settings: NodeSettings
+  /** Of each node's clock, as a multiple of the nominal tick. */
+  readonly tickRates: readonly number[]
+  /** Entries of the log kept below a checkpoint. */
+  readonly keepEntries: number
+  readonly network: NetworkWeather
+  readonly silenceUs: number
+  readonly disk: DiskWeather
+  readonly store: StoreFaults
+  readonly workload: Workload
+  readonly faults: readonly FaultKind[]
+  /** Mean time between two faults. */
+  readonly faultEveryUs: number
+  /** How long anything may go wrong, before the cluster is healed. */
+  readonly safetyUs: number
+}
+
+export function planOf(seed: number, safetySeconds = 60): Plan {
+  const random = streamsOf(seed).swarm
+  const size = random.chance(0.88) ? 3 : random.pick([1, 5])
+  const members = Array.from({ length: size }, (_, i) => `n${i + 1}`)
+  const faults = FAULT_KINDS.filter(() => random.chance(0.4))
+  return {
+    seed,
+    members,
+    settings: drawSettings(random),
+    tickRates: members.map(() => (random.chance(0.5) ? 1 : random.logarithmic(0.7, 1.5))),
+    keepEntries: random.chance(0.5) ? 0 : Math.round(random.logarithmic(1, 500)),
+    network: drawNetwork(random),
+    silenceUs: Math.round(random.logarithmic(50 * MS, 3 * SECOND)),
+    disk: drawDisk(random),
+    store: {
+      batchesPerFile: Math.round(random.logarithmic(1, 64)),
+      flush: random.float(),
+      middle: random.chance(0.3) ? random.float() * 0.5 : 0,
+    },
+    workload: drawWorkload(random),
+    faults,
+    faultEveryUs: Math.round(random.logarithmic(0.4 * SECOND, 10 * SECOND)),
+    safetyUs: safetySeconds * SECOND,
+  }
+}
+
+function drawSettings(random: Stream): NodeSettings {
+  const tiny = (low: number, usual: number, high: number) =>
+    random.chance(0.5) ? Math.round(random.logarithmic(low, high)) : usual
+  const heartbeatTicks = random.between(1, 5)
+  const electionTicks = Math.max(10, heartbeatTicks * random.between(5, 12))
+  return {
+    raft: {
+      heartbeatTicks,
+      electionTicks,
+      diskStallTicks: tiny(10, 100, 200),
+      messageBytesMax: tiny(100, 256 * 1024, 10_000),
+      inflightMessagesMax: tiny(1, 64, 8),
+      inflightBytesMax: tiny(200, 4 * 1024 * 1024, 20_000),
+      uncommittedBytesMax: tiny(300, 16 * 1024 * 1024, 50_000),
+      applyBytesMax: tiny(100, 1024 * 1024, 10_000),
+      memoryBytesMax: tiny(100, 16 * 1024 * 1024, 20_000),
+    },
+    checkpointBytes: Math.round(random.logarithmic(300, 100_000)),
+    chunkBytesMax: Math.round(random.logarithmic(100, 20_000)),
+    diskHangTicks: 400,
+    entryBytesTarget: tiny(200, 256 * 1024, 5_000),
+    tickUs: 10 * MS,
+  }
+}
+
+function drawNetwork(random: Stream): NetworkWeather {
+  const sometimes = (max: number) => (random.chance(0.5) ? random.float() * max : 0)
+  const latencyMeanUs = Math.round(random.logarithmic(200, 30 * MS))
+  return {
+    latencyMinUs: Math.round(latencyMeanUs * random.float()),
+    latencyMeanUs,
+    loss: random.chance(0.5) ? random.logarithmic(0.001, 0.3) : 0,
+    repeat: sometimes(0.3),
+    strayUs: Math.round(random.logarithmic(1 * MS, 5 * SECOND)),
+    reorder: sometimes(0.3),
+    acrossLives: random.chance(0.5),
+  }
+}
+
+function drawDisk(random: Stream): DiskWeather {
+  const syncMeanUs = Math.round(random.logarithmic(100, 20 * MS))
+  return {
+    ...GOOD_DISK,
+    syncMinUs: Math.round(syncMeanUs * random.float()),
+    syncMeanUs,
+    slow: random.chance(0.3) ? random.logarithmic(0.001, 0.1) : 0,
+    slowUs: Math.round(random.logarithmic(20 * MS, 1 * SECOND)),
+    storeSlow: random.chance(0.5) ? random.float() * 0.5 : 0,
+    storeUs: Math.round(random.logarithmic(50, 20 * MS)),
+  }
+}
+
+function drawWorkload(random: Stream): Workload {
+  const clients = random.between(1, 5)
+  return {
+    clients,
+    thinkUs: Math.round(clients * random.logarithmic(40 * MS, 500 * MS)),
+    topics: random.between(1, 4),
+    ids: Math.round(random.logarithmic(3, 2_000)),
+    batchMax: random.between(1, 6),
+    paddingMax: random.chance(0.5) ? 0 : Math.round(random.logarithmic(10, 2_000)),
+    reads: 0.1 + random.float() * 0.5,
+    linearizable: random.float(),
+    twice: random.chance(0.5) ? random.float() * 0.3 : 0,
+    otherContent: random.chance(0.5) ? random.float() * 0.3 : 0,
+    loss: random.chance(0.5) ? random.float() * 0.1 : 0,
+    deadlineMs: Math.round(random.logarithmic(300, 10_000)),
+    triesMax: random.between(1, 6),
+  }
+}
