@@ -205,12 +205,12 @@ class Recovery {
     const path = join(this.#directory, name.name)
     let bytes =
       name === this.#tip.name ? this.#tip.bytes : await readStart(this.#files, path, HEAD_BYTES)
-    hasPreamble(bytes, name, this.#directory)
+    const opens = hasPreamble(bytes, name, this.#directory)
     const header = readHeader(bytes, PREAMBLE_BYTES, name.seed)
     if (header !== null && PREAMBLE_BYTES + recordBytes(header) > bytes.length) {
       bytes = await readStart(this.#files, path, PREAMBLE_BYTES + recordBytes(header))
     }
-    if (header?.type !== 'head' || !isSound(bytes, PREAMBLE_BYTES, header)) {
+    if (!opens || header?.type !== 'head' || !isSound(bytes, PREAMBLE_BYTES, header)) {
       throw this.#damage(name, 0, 'the segment does not open with a sound head')
     }
     return decodeHead(bytes, PREAMBLE_BYTES, header)

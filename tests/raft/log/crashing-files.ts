@@ -17,8 +17,8 @@ export class CrashingFiles {
   steps = 0
   /** Throws what the next operation of this kind shall fail with. */
   fail: ((operation: Operation, path: string) => void) | null = null
-  /** Takes no more than this of the next write. */
-  shortWriteBytes: number | null = null
+  /** Takes no more than so many bytes of the next write to the file of this name. */
+  shortWrite: { readonly name: string; readonly bytes: number } | null = null
   readonly log: string[] = []
   readonly #synced = new Map<string, Buffer>()
   readonly #syncedNames = new Set<string>()
@@ -117,8 +117,8 @@ export class CrashingFiles {
       stat: () => file.stat(),
       write: async (buffer, offset, length, position) => {
         await this.#step(life, 'write', path)
-        const short = Math.min(length, this.shortWriteBytes ?? length)
-        this.shortWriteBytes = null
+        const short = this.shortWrite?.name === basename(path) ? this.shortWrite.bytes : length
+        if (short < length) this.shortWrite = null
         return this.#finishing(() => file.write(buffer, offset, short, position))
       },
       datasync: async () => {
