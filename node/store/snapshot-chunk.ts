@@ -14,6 +14,7 @@ import {
   writeUint32,
   writeUint48,
 } from '../command/format.ts'
+import { endsAt } from './content.ts'
 import { entryKey, entryPosition } from './keys.ts'
 import { pairsOf, type SortedStore } from './sorted-store.ts'
 import { StoreDamagedError } from './store-errors.ts'
@@ -25,7 +26,10 @@ export interface Chunk {
   readonly data: Uint8Array
 }
 
-/** The values in (after, last], at least one if there is any, as many as fit into bytesMax. */
+/**
+ * The values in (after, last], at least one, as many as fit into bytesMax. None, where no value of this store ends at
+ * `after`: then what the receiver has is not what this store has.
+ */
 export async function readChunk(
   store: SortedStore,
   after: number,
@@ -46,7 +50,7 @@ export async function readChunk(
     next += openCommand(value).count
     if (size >= bytesMax) break
   }
-  if (next === after && after < last) {
+  if (next === after && after < last && (await endsAt(store, after))) {
     throw new StoreDamagedError(`no value begins at position ${after + 1}`)
   }
   return { next, data: Buffer.concat(parts) }

@@ -1,7 +1,7 @@
 // A snapshot on its way in: values are stored above what is in force, and nobody reads them yet.
 //
 // Each value goes the way of a log entry, with every event of it due to be accepted, so that keys, counts and digest
-// are this node's own work. Whatever cannot be right (cut, out of order, an event that stands elsewhere) makes
+// are this node's own work. Whatever cannot be right (cut, empty, an event that stands elsewhere) makes
 // the transfer `broken`; it then claims to be complete, and verification fails.
 
 import type { Checkpoint } from '../../raft/core/types.ts'
@@ -76,7 +76,9 @@ export class SnapshotReceiver {
   /** null: the chunk cannot be right. */
   async #decide(chunk: Uint8Array): Promise<Decision | null> {
     try {
-      const decision = await this.#frontier.decide(chunkValues(chunk))
+      const values = chunkValues(chunk)
+      if (values.length === 0) return null // the sender has nothing that begins here
+      const decision = await this.#frontier.decide(values)
       const allNew = decision.outcomes.every((outcome) => outcome.accepted === outcome.count)
       const within = decision.totalsAfter.position <= this.#target.position
       return allNew && within ? decision : null
