@@ -12,18 +12,8 @@
 //
 // It decides and remembers; it neither sends nor saves.
 
-import { type RaftLog, termInRuns } from './log.ts'
-import type {
-  EntryId,
-  HardState,
-  Identity,
-  Index,
-  NodeId,
-  PeerStatus,
-  Pin,
-  Seen,
-  StoreId,
-} from './types.ts'
+import type { RaftLog } from './log.ts'
+import type { Identity, Index, NodeId, PeerStatus, Pin, Seen, StoreId, Term } from './types.ts'
 
 export type Standing = 'member' | 'forming' | 'suspect'
 
@@ -31,8 +21,7 @@ export class Identities {
   #identity: Identity
   readonly #self: NodeId
   readonly #spare: StoreId
-  /** What this node could prove when it started; evidence speaks of that moment or an earlier one. */
-  readonly #boot: { term: number; base: EntryId; last: Index; runs: readonly EntryId[] }
+  readonly #log: RaftLog
   /** The store each peer showed last, in this life. */
   readonly #met = new Map<NodeId, StoreId>()
   /** Peers that have told, in this life, what they remember of this store. */
@@ -44,7 +33,6 @@ export class Identities {
   constructor(options: {
     self: NodeId
     identity: Identity
-    hardState: HardState
     log: RaftLog
     /** Taken as the new store id if this one turns out to have lost something. */
     spareStore: StoreId
@@ -54,12 +42,7 @@ export class Identities {
     this.#self = options.self
     this.#identity = options.identity
     this.#spare = options.spareStore
-    this.#boot = {
-      term: options.hardState.term,
-      base: options.log.base,
-      last: options.log.last.index,
-      runs: options.log.runs,
-    }
+    this.#log = options.log
     this.#lost = false
     if (options.lostEnd) this.becomeSuspect()
   }
@@ -137,23 +120,24 @@ export class Identities {
     }
   }
 
-  /** What to answer a peer that introduces itself. */
-  remembered(peer: NodeId): { pinned: StoreId | null; seen: Seen | null } {
-    return { pinned: this.pinned(peer), seen: this.#seen.get(peer) ?? null }
+  /** What to answer a peer that introduces itself; `commit`: the pin includes the config entries up to there. */
+  remembered(peer: NodeId): { pinned: StoreId | null; seen: Seen | null; commit: Index } {
+    const commit = Math.max(this.#log.applied, this.#identity.configIndex)
+    return { pinned: this.pinned(peer), seen: this.#seen.get(peer) ?? null, commit }
   }
 
-  /**
-   * A peer tells what it remembers of this node. `commit` are both sides' commit indexes: a peer that is behind
-   * may not yet have seen the entry that pinned our present id.
-   */
+  /** A peer tells what it remembers of this node, whose term is `term`. */
   told(
     peer: NodeId,
-    said: { pinned: StoreId | null; seen: Seen | null },
-    commit: { theirs: Index; own: Index },
+    said: { pinned: StoreId | null; seen: Seen | null; commit: Index },
+    term: Term,
   ): 'nothing' | 'became member' | 'lost' {
     if (said.pinned === null) return 'nothing'
     if (said.pinned !== this.#identity.store) {
-      if (this.#identity.member && commit.theirs >= commit.own) {
+      // A peer that is behind has not yet seen the entry that pinned our present id. It counts us for nothing until
+      // then; but it must be answered, or it could not catch up when we lead.
+      const behind = said.commit < this.#identity.configIndex
+      if (this.#identity.member && !behind) {
         this.becomeSuspect()
         return 'lost'
       }
@@ -161,7 +145,11 @@ export class Identities {
       this.#rememberedBy.add(peer)
       return 'nothing'
     }
-    if (said.seen !== null && this.#identity.store !== this.#spare && this.#lacks(said.seen)) {
+    if (
+      said.seen !== null &&
+      this.#identity.store !== this.#spare &&
+      this.#lacks(said.seen, term)
+    ) {
       this.becomeSuspect()
       return 'lost'
     }
@@ -175,13 +163,15 @@ export class Identities {
     return 'became member'
   }
 
-  #lacks(seen: Seen): boolean {
-    const boot = this.#boot
-    if (boot.term !== seen.term) return boot.term < seen.term
+  /**
+   * Measured against the present, not the start: another peer may have seen what this life has promised since, and
+   * tell it at a first meeting. So a loss that was mended unnoticed is not found, but no node is suspected falsely.
+   */
+  #lacks(seen: Seen, term: Term): boolean {
+    if (term !== seen.term) return term < seen.term
     // Within one term, what a follower has acknowledged to its leader is never cut off again.
-    if (seen.match.index <= boot.base.index) return false
-    if (seen.match.index > boot.last) return true
-    return termInRuns(boot.runs, seen.match.index) !== seen.match.term
+    if (seen.match.index <= this.#log.base.index) return false
+    return !this.#log.matches(seen.match)
   }
 
   /** The promises of this store cannot be relied on: a new id, no vote, until a config entry clears it. */

@@ -239,12 +239,13 @@ export class Leader {
   heartbeat(): void {
     this.#reads.roundDue = false
     const { log, self, identities } = this.#core
-    const matches = this.#core.members
-      .filter((node) => identities.counts(node))
-      .map((node) => {
-        const index = node === self ? log.stable : this.#progress.get(node)!.match
-        return { node, index, term: log.term(index) ?? 0 }
-      })
+    // Evidence of what each has promised in this term: nothing is said of those that have not yet, nor where the
+    // log is gone, or they would be taken for having lost it.
+    const matches = this.#core.members.flatMap((node) => {
+      const index = node === self ? log.stable : this.#progress.get(node)!.match
+      const term = log.term(index)
+      return identities.counts(node) && index > 0 && term !== null ? [{ node, index, term }] : []
+    })
     for (const peer of this.#peers()) {
       const progress = this.#progress.get(peer)!
       const commit = Math.min(log.commit, progress.match)

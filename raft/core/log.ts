@@ -81,10 +81,6 @@ export class RaftLog {
   get applied(): Index {
     return this.#applied
   }
-  /** A copy, for evidence about the log as it was at a start. */
-  get runs(): readonly EntryId[] {
-    return [...this.#runs]
-  }
 
   /** The term of the entry at `index`; null outside base…last. */
   term(index: Index): Term | null {

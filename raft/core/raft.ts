@@ -140,8 +140,8 @@ export class Raft {
     this.#log = log
     this.#persistence = new Persistence(start.hardState)
     this.#outbox = new Outbox(id, () => this.#term)
-    const { identity, hardState, lostEnd } = start
-    this.#identities = new Identities({ self: id, identity, hardState, log, spareStore, lostEnd })
+    const { identity, lostEnd } = start
+    this.#identities = new Identities({ self: id, identity, log, spareStore, lostEnd })
     this.#muted = lostEnd
     log.commitTo(start.commit)
     this.#follower = new Follower(log, this.#outbox, this.#persistence, start.rebuilding)
@@ -382,13 +382,11 @@ export class Raft {
 
   /** Tells a peer what we remember of it; only when its pin is durable. */
   #remember(peer: NodeId): void {
-    const { pinned, seen } = this.#identities.remembered(peer)
-    this.#outbox.promise(peer, { type: 'Remembered', pinned, seen, commit: this.#log.commit })
+    this.#outbox.promise(peer, { type: 'Remembered', ...this.#identities.remembered(peer) })
   }
 
   #told(message: PeerMessage & { type: 'Remembered' }): void {
-    const commit = { theirs: message.commit, own: this.#log.commit }
-    const outcome = this.#identities.told(message.from, message, commit)
+    const outcome = this.#identities.told(message.from, message, this.#term)
     if (outcome === 'nothing') return
     this.#outbox.note(outcome, { told: message.from, store: this.#identities.current.store })
     if (outcome !== 'lost') return
