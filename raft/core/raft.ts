@@ -590,7 +590,8 @@ export class Raft {
     if (!this.#identities.member || message.term <= this.#term || this.#hearsLeader) return false
     const order = compareLogs(message.last, this.#log.last)
     if (order < 0) return false
-    const rival = this.#candidacy?.role === 'preCandidate'
+    // A rival whose grant would not count here may be the only one that can win.
+    const rival = this.#candidacy?.role === 'preCandidate' && this.#identities.counts(message.from)
     return !rival || order > 0 || message.from < this.#config.id
   }
 
