@@ -5,7 +5,7 @@
 // the transfer `broken`; it then claims to be complete, and verification fails.
 
 import type { Checkpoint } from '../../raft/core/types.ts'
-import { MalformedCommandError } from '../command/format.ts'
+import { type EventWalk, MalformedCommandError } from '../command/format.ts'
 import type { Decision } from './decide.ts'
 import { Frontier } from './frontier.ts'
 import { INSTALL_MARK } from './keys.ts'
@@ -76,7 +76,7 @@ export class SnapshotReceiver {
   /** null: the chunk cannot be right. */
   async #decide(chunk: Uint8Array): Promise<Decision | null> {
     try {
-      const values = chunkValues(chunk)
+      const values = this.#upToTarget(chunkValues(chunk))
       if (values.length === 0) return null // the sender has nothing that begins here
       const decision = await this.#frontier.decide(values)
       const allNew = decision.outcomes.every((outcome) => outcome.accepted === outcome.count)
@@ -86,5 +86,16 @@ export class SnapshotReceiver {
       if (error instanceof MalformedCommandError || error instanceof ForeignStoreError) return null
       throw error
     }
+  }
+
+  /** The sender may have gone on meanwhile, and answer from a newer offer than the one that is followed here. */
+  #upToTarget(values: readonly EventWalk[]): readonly EventWalk[] {
+    let position = this.position
+    const beyond = values.findIndex(({ count }) => {
+      if (position >= this.#target.position) return true
+      position += count
+      return false
+    })
+    return beyond === -1 ? values : values.slice(0, beyond)
   }
 }
