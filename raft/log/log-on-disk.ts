@@ -162,8 +162,14 @@ export class LogOnDisk implements LogStorage {
     for (;;) {
       const index = this.#entries
       const cancellations = this.#cancellations
-      const entries = await this.#readOnce(from, to, bytesMax)
-      if (this.#entries === index && this.#cancellations === cancellations) return entries
+      const changed = () => this.#entries !== index || this.#cancellations !== cancellations
+      try {
+        const entries = await this.#readOnce(from, to, bytesMax)
+        if (!changed()) return entries
+      } catch (error) {
+        // A file may have been removed meanwhile; then the next round says why.
+        if (this.#spent || !(changed() || from <= this.#entries.base.index)) throw error
+      }
     }
   }
 

@@ -227,6 +227,20 @@ export function logContract(
       expect(loaded.entries).toEqual(entries(61, 100, 1, 400))
     })
 
+    test('the term before the first entry held is the one that was overridden last', async () => {
+      const log = world.open()
+      await log.load()
+      await log.append({ ...NOTHING, entries: entries(1, 10, 1, 700) })
+      await log.append({ ...NOTHING, entries: entries(9, 10, 2, 700) })
+      await log.append({ ...NOTHING, checkpoint: checkpointAt(11, 2), entries: entries(11, 12, 2) })
+      const first = await log.removeBefore(12)
+      await log.close()
+      const { base } = await world.open().load()
+
+      expect(first).toBeGreaterThan(9)
+      expect(base).toEqual({ index: first - 1, term: 2 })
+    })
+
     test('nothing at or above the index asked for is removed', async () => {
       const log = world.open()
       await log.load()

@@ -12,6 +12,32 @@ const SECTOR_BYTES = 512
 
 type Operation = 'open' | 'write' | 'datasync' | 'sync' | 'unlink'
 
+/** Segments whose name contains `name` are opened for reading only after release(). */
+export class HeldReads {
+  readonly #name: string
+  readonly #met = Promise.withResolvers<void>()
+  readonly #released = Promise.withResolvers<void>()
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** Ends when a read waits. */
+  get met(): Promise<void> {
+    return this.#met.promise
+  }
+
+  release(): void {
+    this.#released.resolve()
+  }
+
+  async pass(path: string): Promise<void> {
+    if (!basename(path).includes(this.#name)) return
+    this.#met.resolve()
+    await this.#released.promise
+  }
+}
+
 export class CrashingFiles {
   /** Of operations that change something, since the last crash. */
   steps = 0
@@ -19,6 +45,7 @@ export class CrashingFiles {
   fail: ((operation: Operation, path: string) => void) | null = null
   /** Takes no more than so many bytes of the next write to the file of this name. */
   shortWrite: { readonly name: string; readonly bytes: number } | null = null
+  heldReads: HeldReads | null = null
   readonly log: string[] = []
   readonly #synced = new Map<string, Buffer>()
   readonly #syncedNames = new Set<string>()
@@ -81,6 +108,7 @@ export class CrashingFiles {
       mkdir: (path, options) => fs.mkdir(path, options),
       open: async (path, flags, mode) => {
         if (flags !== 'r') await this.#step(life, 'open', path)
+        else await this.heldReads?.pass(path)
         return this.#finishing(async () => {
           const wrapped = this.#wrap(life, await fs.open(path, flags, mode), path)
           this.#handles.add(wrapped)

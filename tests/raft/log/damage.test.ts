@@ -150,6 +150,21 @@ describe('a torn last write', () => {
   })
 })
 
+test('a lost last write is damage where the next segment was begun, even if that one is torn', async () => {
+  const big: LogWrite = { ...NOTHING, entries: entries(13, 16, 3, 700) }
+  const rotated = (await record([FIRST, SECOND, LAST, big])).at(-1)!
+  const next = [...rotated.keys()].find(
+    (other) => other !== name && contentEnd(rotated, other) > 0,
+  )!
+  for (const torn of [
+    changed(rotated, next, (bytes) => zero(bytes, 0, SECTOR_BYTES)),
+    changed(rotated, next, (bytes) => zero(bytes, SECTOR_BYTES)),
+  ]) {
+    await expectWhole(torn)
+    await expectRefused(changed(torn, name, (bytes) => zero(bytes, lastStart)))
+  }
+})
+
 describe('damage is refused, and nothing is changed', () => {
   test('wherever one bit is flipped in what was written, the last write included', async () => {
     for (let offset = 0; offset < lastEnd; offset += 5) {
@@ -187,6 +202,13 @@ describe('damage is refused, and nothing is changed', () => {
     const secondEnd = lastStart
     const firstEnd = contentEnd((await record([FIRST]))[1]!, name)
     await expectRefused(changed(whole, name, (bytes) => zero(bytes, firstEnd, secondEnd)))
+  })
+
+  test('a sound record where it does not belong', async () => {
+    const firstEnd = contentEnd((await record([FIRST]))[1]!, name)
+    await expectRefused(
+      changed(whole, name, (bytes) => void bytes.copy(bytes, lastEnd, firstEnd, lastStart)),
+    )
   })
 
   test('the message names file, offset, entry, and the way out', async () => {

@@ -14,6 +14,7 @@ import {
   NOTHING,
   seededRandom,
 } from '../log-contract.ts'
+import { HeldReads } from './crashing-files.ts'
 import { type DiskWorld, diskWorld } from './disk-world.ts'
 
 logContract('the log on disk', diskWorld, 100)
@@ -358,18 +359,40 @@ describe('a long log', () => {
     await expect(log.read(7, 9, 1e6)).rejects.toThrow(LogDamageError)
   })
 
-  test('an override during a read is never answered with what it cancelled', async () => {
+  test.each([
+    ['the segment it begins in', '0000000001-'],
+    ['the next segment', '0000000002-'],
+  ])(
+    'an override while a read waits for %s is never answered with what it cancelled',
+    async (_, name) => {
+      const log = world.open()
+      await log.load()
+      await log.append({ ...NOTHING, entries: entries(1, 8, 1, 900) })
+      await log.append({ ...NOTHING, entries: entries(9, 12, 1, 900) })
+      const held = new HeldReads(name)
+      world.files.heldReads = held
+      const reading = log.read(3, 12, 1e6)
+      await held.met
+      await log.append({ ...NOTHING, entries: entries(5, 6, 2, 100) })
+      held.release()
+
+      expect(await reading).toEqual([...entries(3, 4, 1, 900), ...entries(5, 6, 2, 100)])
+    },
+  )
+
+  test('removed during a read is compacted', async () => {
     const log = world.open()
     await log.load()
-    await log.append({ ...NOTHING, entries: entries(1, 8, 1, 100) })
-    const reading = log.read(3, 8, 1e6)
-    await log.append({ ...NOTHING, entries: entries(5, 6, 2, 100) })
-    const got = await reading
+    await fill(log, 40)
+    await log.append({ ...NOTHING, checkpoint: checkpointAt(40, 1) })
+    const held = new HeldReads('.log')
+    world.files.heldReads = held
+    const reading = log.read(1, 40, 1e6)
+    await held.met
+    await log.removeBefore(41)
+    held.release()
 
-    expect([
-      entries(3, 8, 1, 100),
-      [...entries(3, 4, 1, 100), ...entries(5, 6, 2, 100)],
-    ]).toContainEqual(got)
+    expect(await reading).toBe('compacted')
   })
 })
 
