@@ -153,7 +153,7 @@ export class Leader {
   }
 
   /** Answers whether anything with entries left. */
-  #sendAppend(peer: NodeId, progress: Progress, evenIfEmpty = false): boolean {
+  #sendAppend(peer: NodeId, progress: Progress): boolean {
     const { log, limits } = this.#core
     if (progress.next < log.firstIndex) {
       this.#needsSnapshot(peer, progress)
@@ -161,7 +161,7 @@ export class Leader {
     }
     const probing = progress.state === 'probe'
     const nothingLeft = progress.next > log.last.index
-    if (nothingLeft && !probing && !evenIfEmpty) return false
+    if (nothingLeft && !probing) return false
     const prevTerm = log.term(progress.next - 1)
     invariant(prevTerm !== null, 'the entry before the next one is known')
     const entries = log.slice(progress.next, log.last.index, limits.messageBytesMax)
@@ -268,7 +268,14 @@ export class Leader {
     // Nothing acknowledged for two heartbeats though more was sent: it may be lost. An empty append finds out.
     const stalled = progress.state === 'replicate' && progress.match < this.#core.log.last.index
     if (stalled && progress.ticksSinceAdvance > this.#core.limits.electionTicks / 5)
-      this.#sendAppend(peer, progress, true)
+      this.#askAboutLost(peer, progress)
+  }
+
+  /** Without entries, so that it passes a full window: a follower that lacks what was sent refuses it. */
+  #askAboutLost(peer: NodeId, progress: Progress): void {
+    const prevTerm = this.#core.log.term(progress.next - 1)
+    if (prevTerm === null) this.#needsSnapshot(peer, progress)
+    else this.#sendEntries(peer, progress, prevTerm, [])
   }
 
   acknowledged(peer: NodeId, session: Session, match: Index): void {
