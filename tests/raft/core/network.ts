@@ -305,7 +305,7 @@ export class Network {
       id,
       members: this.ids,
       life: ++this.#lives,
-      seed: this.#lives,
+      seed: this.#lives + 1000 * (this.#config.seed ?? 0),
       spareStore: `spare-of-${id}-${this.#lives}`,
     }
     this.members.set(id, new Member(config, this.disks.get(id)!, this.#shared))
