@@ -354,16 +354,20 @@ export class KeepsItsLog implements Observer {
   }
 }
 
-/** I20: who may not vote does not, and a suspect tells nobody otherwise. */
+/** I20: who may not vote does not. Its disk says whether it may; what it learns later undoes no vote on its way. */
 export class OnlyMembersVote implements Observer {
-  sent(node: Observed, message: WireMessage): void {
+  readonly #memories: Memories
+
+  constructor(memories: Memories) {
+    this.#memories = memories
+  }
+
+  sent({ id }: Observed, message: WireMessage): void {
     const votes =
       message.type === 'Vote' ||
       ((message.type === 'VoteResp' || message.type === 'PreVoteResp') && message.granted)
-    if (!votes) return
-    const standing = node.status()?.standing
-    if (standing !== undefined && standing !== 'member')
-      broken('I20', `${node.id} is ${standing} and sends ${message.type}`)
+    if (votes && !this.#memories.of(id).member)
+      broken('I20', `${id} may not vote and sends ${message.type}`)
   }
 }
 
@@ -395,7 +399,7 @@ export function allInvariants(memories: Memories, members: readonly NodeId[]): r
     new EqualStates(),
     new DecidesAsTheModel(),
     new KeepsItsLog(memories),
-    new OnlyMembersVote(),
+    new OnlyMembersVote(memories),
     new Bounded(2_000),
   ]
 }

@@ -19,6 +19,7 @@ export class LogView {
   term: Term = 0
   vote: NodeId | null = null
   store: StoreId | null = null
+  member = false
   pins = new Map<NodeId, StoreId>()
   /** All stores that were ever pinned, as far as this view goes back. */
   everPinned = new Set<StoreId>()
@@ -32,6 +33,7 @@ export class LogView {
     view.term = loaded.hardState.term
     view.vote = loaded.hardState.vote
     view.store = loaded.identity.store
+    view.member = loaded.identity.member
     view.#pin(loaded.identity)
     view.checkpointIndex = loaded.checkpoint?.index ?? 0
     view.base = loaded.base
@@ -63,6 +65,7 @@ export class LogView {
     }
     if (write.identity !== null) {
       this.store = write.identity.store
+      this.member = write.identity.member
       this.#pin(write.identity)
     }
     if (write.checkpoint !== null) {

@@ -64,6 +64,7 @@ export class SimClients implements Observer {
   readonly #random: Stream
   readonly #open = new Set<Call>()
   #running = false
+  #loss: number
   #count = 0
   /** Operations answered, by kind of answer. */
   readonly answers = new Map<string, number>()
@@ -73,6 +74,7 @@ export class SimClients implements Observer {
     this.#nodes = nodes
     this.#ledger = ledger
     this.#workload = workload
+    this.#loss = workload.loss
     this.#random = world.streams.workload
   }
 
@@ -81,9 +83,10 @@ export class SimClients implements Observer {
     for (let client = 0; client < this.#workload.clients; client++) this.#thinkThen(client)
   }
 
-  /** Nothing new is begun. */
+  /** Nothing new is begun, and requests are no longer lost on their way. */
   stop(): void {
     this.#running = false
+    this.#loss = 0
   }
 
   get open(): number {
@@ -138,6 +141,7 @@ export class SimClients implements Observer {
       node = this.#random.pick(this.#nodes)
       const us = this.#random.exponential(100 * MS)
       await new Promise<void>((resolve) => this.#after(us, 'retry', resolve))
+      if (!this.#running) return
     }
   }
 
@@ -182,7 +186,7 @@ export class SimClients implements Observer {
 
   /** Resolves with what the client learns. */
   call(request: Request, node: SimNode, body: string | null = null): Promise<Answer> {
-    const { loss, deadlineMs } = this.#workload
+    const { deadlineMs } = this.#workload
     const number = this.#ledger.call(request, this.#world.nowMs)
     this.#count++
     return new Promise((resolve) => {
@@ -205,7 +209,7 @@ export class SimClients implements Observer {
       }
       this.#open.add(call)
       this.#after(deadlineMs * MS + 1_000 * MS, 'timeout', () => call.settle({ type: 'unknown' }))
-      if (this.#random.chance(loss)) return
+      if (this.#random.chance(this.#loss)) return
       this.#after(this.#latencyUs(), 'request', () => this.#arrive(call, request, body))
     })
   }
@@ -220,7 +224,7 @@ export class SimClients implements Observer {
       this.#serve(node, running, request, body).then(
         ({ answer, lastPosition }) => {
           node.waiting--
-          if (this.#random.chance(this.#workload.loss)) return
+          if (this.#random.chance(this.#loss)) return
           this.#after(this.#latencyUs(), 'answer', () => call.settle(answer, lastPosition))
         },
         (error) => this.#world.fail(error),

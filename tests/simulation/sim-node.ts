@@ -270,6 +270,7 @@ export class SimNode implements Observed {
 
   #watched(machine: DedupStateMachine): StateMachine<EntryOutcome> {
     const tell = this.#tell.bind(this)
+    const { world } = this.#around
     return new Proxy(machine as StateMachine<EntryOutcome>, {
       get: (target, property) => {
         const value = Reflect.get(target, property, target)
@@ -284,6 +285,12 @@ export class SimNode implements Observed {
           return async (...[checkpoint]: Parameters<typeof target.restore>) => {
             await target.restore(checkpoint)
             tell((observer) => observer.restored?.(this, checkpoint.index))
+          }
+        if (property === 'beginInstall' || property === 'verifyInstall' || property === 'empty')
+          return async (...given: unknown[]) => {
+            const answer = await value.apply(target, given)
+            world.trace.note(this.id, `store: ${property}`, { answer: String(answer) })
+            return answer
           }
         return value.bind(target)
       },
