@@ -22,30 +22,20 @@ import {
   ORIGIN,
   type StoreId,
 } from '../core/types.ts'
-import { type LoadedLog, LogDamageError, type LogStorage, type LogWrite } from '../ports.ts'
+import type { LoadedLog, LogStorage, LogWrite } from '../ports.ts'
 import { checkWrite } from './check-write.ts'
-import { ANCHOR_BYTES, EntryIndex, type Run } from './entry-index.ts'
+import { EntryIndex } from './entry-index.ts'
 import { ForeignDirectoryError, MembersChangedError } from './errors.ts'
 import {
   type FileSystem,
   type LogFile,
   makeDirectory,
-  readUpTo,
   realFiles,
   syncDirectory,
   writeAll,
 } from './files.ts'
-import {
-  decodeEntry,
-  entryBytes,
-  HEADER_BYTES,
-  isSound,
-  RECORD_BYTES_MIN,
-  RecordWriter,
-  readHeader,
-  recordBytes,
-  type SegmentHead,
-} from './record.ts'
+import { readRun } from './read-run.ts'
+import { entryBytes, RECORD_BYTES_MIN, RecordWriter, type SegmentHead } from './record.ts'
 import { type ClosedSegment, type FoundLog, findLog } from './recovery.ts'
 import { PREAMBLE, type SegmentName, SpareSegment, segmentName } from './segment.ts'
 
@@ -406,7 +396,17 @@ export class LogOnDisk implements LogStorage {
       if (next <= this.#entries.base.index) return 'compacted'
       const place = this.#entries.locate(next)
       if (place === null) break
-      const more = await this.#readRun(place.run, place.offset, next, to, left)
+      const { segment } = place.run
+      const name = segmentName(segment, this.#firstStore)
+      const closed = this.#closed.find((closed) => closed.name.number === segment)
+      const end = closed?.end ?? this.#active!.end
+      const part = {
+        ...place,
+        path: join(this.#options.directory, name.name),
+        seed: name.seed,
+        end,
+      }
+      const more = await readRun(this.#files, part, next, to, left)
       for (const entry of more) {
         left -= entry.data.length
         if (left < 0 && entries.length > 0) return entries
@@ -418,38 +418,6 @@ export class LogOnDisk implements LogStorage {
     throw new RangeError(
       `entries ${from} to ${to} are beyond the log's end, ${this.#entries.last.index}`,
     )
-  }
-
-  async #readRun(
-    run: Run,
-    offset: number,
-    from: Index,
-    to: Index,
-    bytesMax: number,
-  ): Promise<Entry[]> {
-    const name = segmentName(run.segment, this.#firstStore)
-    const end =
-      this.#closed.find((closed) => closed.name.number === run.segment)?.end ?? this.#active!.end
-    const file = await this.#files.open(join(this.#options.directory, name.name), 'r')
-    try {
-      for (let length = bytesMax + ANCHOR_BYTES; ; length *= 2) {
-        const bytes = await readUpTo(file, offset, Math.min(length, end - offset))
-        const entries = pickEntries(bytes, name, from, Math.min(to, run.last), bytesMax)
-        // An entry longer than what was read: read more, while there is more.
-        if (
-          entries === null ||
-          (entries.length === 0 && from <= run.last && bytes.length < length)
-        ) {
-          throw new LogDamageError(
-            `the log is damaged: ${join(this.#options.directory, name.name)}, behind offset ${offset}: ` +
-              `entry ${from} was written there and cannot be read back`,
-          )
-        }
-        if (entries.length > 0 || from > run.last) return entries
-      }
-    } finally {
-      await file.close()
-    }
   }
 
   // ---- removing
@@ -505,35 +473,4 @@ function writeBytes({ hardState, identity, checkpoint, entries }: LogWrite): num
 
 function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value))
-}
-
-/**
- * Entries from..to among the records in `bytes`, as far as they are there whole; null if one is unsound. Entries before
- * `from` are walked over.
- */
-function pickEntries(
-  bytes: Buffer,
-  { seed }: SegmentName,
-  from: Index,
-  to: Index,
-  bytesMax: number,
-): Entry[] | null {
-  const entries: Entry[] = []
-  let picked = 0
-  let next = from
-  for (let at = 0; next <= to && at + HEADER_BYTES <= bytes.length; ) {
-    const header = readHeader(bytes, at, seed)
-    if (header === null) return null
-    if (at + recordBytes(header) > bytes.length) break
-    if (header.type === 'entry' && header.index >= from) {
-      if (header.index !== next || !isSound(bytes, at, header)) return null
-      const entry = decodeEntry(bytes, at, header)
-      picked += entry.data.length
-      if (entries.length > 0 && picked > bytesMax) break
-      entries.push(entry)
-      next += 1
-    }
-    at += recordBytes(header)
-  }
-  return entries
 }

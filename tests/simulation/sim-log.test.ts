@@ -1,3 +1,5 @@
+// The simulated log against the contract of the real one, and the faults that only a simulated disk has.
+
 import { describe, expect, test } from 'vitest'
 import { LogDamageError } from '../../raft/ports.ts'
 import {

@@ -1,3 +1,5 @@
+// The record codec: golden bytes that must not change, both ways for any record, and no unsound record believed.
+
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
