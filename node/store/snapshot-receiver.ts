@@ -1,8 +1,8 @@
 // A snapshot on its way in: values are stored above what is in force, and nobody reads them yet.
 //
-// Each value goes the way of a log entry, with every event of it due to be accepted, so that keys, counts and digest
-// are this node's own work. Whatever cannot be right (cut, empty, an event that stands elsewhere) makes
-// the transfer `broken`; it then claims to be complete, and verification fails.
+// Each value goes the way of a log entry, so that keys, counts and digest are this node's own work. What cannot be
+// right (cut, empty, an event that stands elsewhere) makes the transfer `broken`: it then claims to be complete, and
+// verification fails.
 
 import type { Checkpoint } from '../../raft/core/types.ts'
 import { type EventWalk, MalformedCommandError } from '../command/format.ts'
@@ -20,7 +20,6 @@ export class SnapshotReceiver {
   #offer: Checkpoint
   #target: Totals
   #broken = false
-  verified = false
 
   /** From what is in force towards the offer. */
   constructor(store: SortedStore, from: Totals, offer: Checkpoint) {
@@ -48,7 +47,6 @@ export class SnapshotReceiver {
     if (this.#broken || target.position < this.position) return false
     this.#offer = offer
     this.#target = target
-    this.verified = false
     return true
   }
 
@@ -64,13 +62,9 @@ export class SnapshotReceiver {
   }
 
   agrees(): boolean {
-    const { position, topics, digest } = this.#frontier.totals
-    return (
-      !this.#broken &&
-      position === this.#target.position &&
-      topics === this.#target.topics &&
-      sameDigest(digest, this.#target.digest)
-    )
+    const { position, digest } = this.#frontier.totals
+    const { position: due, digest: promised } = this.#target
+    return !this.#broken && position === due && sameDigest(digest, promised)
   }
 
   /** null: the chunk cannot be right. */
@@ -78,10 +72,7 @@ export class SnapshotReceiver {
     try {
       const values = this.#upToTarget(chunkValues(chunk))
       if (values.length === 0) return null // the sender has nothing that begins here
-      const decision = await this.#frontier.decide(values)
-      const allNew = decision.outcomes.every((outcome) => outcome.accepted === outcome.count)
-      const within = decision.totalsAfter.position <= this.#target.position
-      return allNew && within ? decision : null
+      return await this.#frontier.decide(values)
     } catch (error) {
       if (error instanceof MalformedCommandError || error instanceof ForeignStoreError) return null
       throw error

@@ -203,6 +203,14 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         expect(machine.stats()).toEqual(node.stats())
       })
 
+      test('a store that shows a lower index is behind, even where it ends at the right position', async () => {
+        const node = await nodeWith([...LOG, 'noop'])
+        const promised = await node.checkpoint()
+        await machine.apply(logOf(LOG))
+
+        await expect(machine.redoFrom(promised)).rejects.toThrow(StoreBehindError)
+      })
+
       test('a store of another log is noticed, and built anew by the next start', async () => {
         const log = logOf(LOG)
         await machine.apply(log.slice(0, 2))
