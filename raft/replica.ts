@@ -124,7 +124,8 @@ export class Replica<Result> {
       send: (message) => options.transport.send(message),
       askAgainTicks: options.config.electionTicks,
       inOrder: (work) => this.#inApplyOrder(work),
-      finished: (checkpoint) => this.#input({ type: 'SnapshotVerified', checkpoint }),
+      mayEmpty: () => this.#rebuilding,
+      ended: (checkpoint) => this.#input({ type: 'SnapshotVerified', checkpoint }),
     })
   }
 

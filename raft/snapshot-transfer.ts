@@ -42,6 +42,14 @@ export class SnapshotSender {
   }
 }
 
+/** The snapshot does not add up with what this store already held: the store cannot be trusted, nor read. */
+export class StoreUnsoundError extends Error {
+  override readonly name = 'StoreUnsoundError'
+}
+
+/** A sender that does not answer so many asks is given up; whoever leads then offers again. */
+const ASKS_UNANSWERED_MAX = 4
+
 type Install = NonNullable<Ready['install']>
 
 export class SnapshotReceiver {
@@ -52,10 +60,13 @@ export class SnapshotReceiver {
   readonly #askAgainTicks: number
   /** Runs work when all earlier work of the state machine is done: it is never called twice at once. */
   readonly #inOrder: (work: () => Promise<void>) => Promise<void>
-  readonly #finished: (checkpoint: Checkpoint) => void
+  readonly #ended: (checkpoint: Checkpoint | null) => void
+  /** Nothing of the store is in force: emptying it takes nothing from anybody. */
+  readonly #mayEmpty: () => boolean
   #install: Install | null = null
   #after = 0
   #ticks = 0
+  #asksUnanswered = 0
 
   constructor(options: {
     stateMachine: StateMachine<unknown>
@@ -63,15 +74,17 @@ export class SnapshotReceiver {
     send: Send
     askAgainTicks: number
     inOrder: (work: () => Promise<void>) => Promise<void>
-    /** The state machine holds and has verified all of it. */
-    finished(checkpoint: Checkpoint): void
+    mayEmpty: () => boolean
+    /** The state machine holds and has verified all of it; null: the sender is gone. */
+    ended(checkpoint: Checkpoint | null): void
   }) {
     this.#stateMachine = options.stateMachine
     this.#self = options.self
     this.#send = options.send
     this.#askAgainTicks = options.askAgainTicks
     this.#inOrder = options.inOrder
-    this.#finished = options.finished
+    this.#mayEmpty = options.mayEmpty
+    this.#ended = options.ended
   }
 
   get busy(): boolean {
@@ -80,6 +93,7 @@ export class SnapshotReceiver {
 
   begin(install: Install): Promise<void> {
     this.#install = install
+    this.#asksUnanswered = 0
     return this.#then(install, async () => {
       this.#after = await this.#stateMachine.beginInstall(install.checkpoint)
       await this.#goOn(install)
@@ -92,6 +106,7 @@ export class SnapshotReceiver {
     if (message.session !== install.session) return Promise.resolve()
     return this.#then(install, async () => {
       if (message.after !== this.#after) return // asked twice, answered twice
+      this.#asksUnanswered = 0
       this.#after = await this.#stateMachine.installChunk(message.data)
       await this.#goOn(install)
     })
@@ -99,7 +114,9 @@ export class SnapshotReceiver {
 
   tick(): void {
     if (this.#install === null || ++this.#ticks < this.#askAgainTicks) return
-    this.#ask(this.#install)
+    if (++this.#asksUnanswered <= ASKS_UNANSWERED_MAX) return this.#ask(this.#install)
+    this.#install = null
+    this.#ended(null)
   }
 
   #then(install: Install, work: () => Promise<void>): Promise<void> {
@@ -113,10 +130,12 @@ export class SnapshotReceiver {
       if (await this.#stateMachine.verifyInstall()) {
         if (this.#install !== install) return
         this.#install = null
-        this.#finished(install.checkpoint)
+        this.#ended(install.checkpoint)
         return
       }
-      // The store was not what it seemed and has been emptied: all of it, then.
+      // The store was not what it seemed, and is emptied. What was in force is gone with it, so the process ends
+      // and starts anew with an empty store: the one way in which a store is built again.
+      if (!this.#mayEmpty()) throw new StoreUnsoundError('the store differs from its peers')
       this.#after = await this.#stateMachine.beginInstall(install.checkpoint)
     }
     this.#ask(install)

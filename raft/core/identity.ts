@@ -26,6 +26,8 @@ export class Identities {
   readonly #met = new Map<NodeId, StoreId>()
   /** Peers that have told, in this life, what they remember of this store. */
   readonly #rememberedBy = new Set<NodeId>()
+  /** Stores whose pins have given way to newer ones, in this life. */
+  readonly #replaced = new Set<StoreId>()
   readonly #seen = new Map<NodeId, Seen>()
   #lost: boolean
   #changed = false
@@ -78,12 +80,17 @@ export class Identities {
     return this.#identity.pins.find((pin) => pin.node === node)?.store ?? null
   }
 
-  /** The peers whose present store is not the pinned one. */
+  /** The peers that show a store which is neither the pinned one nor one that a later pin has replaced. */
   suspects(): readonly Pin[] {
     const suspects: Pin[] = []
     for (const [node, store] of this.#met)
-      if (this.pinned(node) !== store) suspects.push({ node, store })
+      if (this.mayBeVouchedFor(node, store)) suspects.push({ node, store })
     return suspects
+  }
+
+  /** A store that a committed entry has replaced is never pinned again, however late its link shows it. */
+  mayBeVouchedFor(node: NodeId, store: StoreId): boolean {
+    return this.pinned(node) !== store && !this.#replaced.has(store)
   }
 
   /** This peer may be promised something: it has told, in this life, what it remembers of us. */
@@ -217,7 +224,12 @@ export class Identities {
     const merged = new Map(this.#identity.pins.map((pin) => [pin.node, pin.store]))
     for (const pin of pins) {
       if (!this.#identity.members.includes(pin.node)) continue
-      if (merged.get(pin.node) !== pin.store) this.#seen.delete(pin.node)
+      const before = merged.get(pin.node)
+      if (before !== pin.store) {
+        this.#seen.delete(pin.node)
+        if (before !== undefined) this.#replaced.add(before)
+        this.#replaced.delete(pin.store)
+      }
       merged.set(pin.node, pin.store)
     }
     const sorted = [...merged].map(([node, store]) => ({ node, store }))
