@@ -1,6 +1,6 @@
 // The handshake: who dials, whom it means, and that both know the cluster's secret.
 //
-//   dialler  → hello      versions, from, to, members, store, life, nonce
+//   dialler  → hello      versions, from, to, members, store, life, about, nonce
 //   acceptor → challenge  [version, id, nonce], HMAC(secret, acceptor ‖ hello ‖ challenge)
 //   dialler  → proof      HMAC(secret, dialler ‖ hello ‖ challenge)
 //   acceptor → welcome    or, from either side at any point: refused(reason, detail)
@@ -123,7 +123,7 @@ export class Dialler {
       membersDigest(self.members),
       self.store,
       self.life,
-      self.about,
+      self.about === '' ? null : self.about,
       nonce,
     ])
   }
@@ -206,7 +206,7 @@ export class Acceptor {
     const digest = fields.bytes(DIGEST_BYTES)
     const store = fields.matching(STORE_ID_PATTERN)
     const life = fields.count()
-    const about = fields.text(ABOUT_LENGTH_MAX)
+    const about = fields.none() ? '' : fields.text(ABOUT_LENGTH_MAX)
     fields.bytes(NONCE_BYTES)
     fields.end()
 

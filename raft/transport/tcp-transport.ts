@@ -6,7 +6,7 @@
 
 import type { NodeId, StoreId, WireMessage } from '../core/types.ts'
 import type { Transport, TransportEvents } from '../ports.ts'
-import type { Self } from './handshake.ts'
+import { ABOUT_LENGTH_MAX, type Self } from './handshake.ts'
 import { checkLimits, DEFAULT_LIMITS, type TransportLimits } from './limits.ts'
 import { Notes, type TransportNote, type TransportNoteType } from './notes.ts'
 import { PeerLink } from './peer-link.ts'
@@ -69,10 +69,14 @@ export class TcpTransport implements Transport {
   #port = 0
   #closed = false
 
-  /** Throws if the limits contradict each other, or the node is not among its own peers. */
+  /** Throws if the limits contradict each other, the node is not among its own peers, or `about` is too long. */
   constructor(options: TcpTransportOptions) {
     const { id, peers, secret, store, life, about = '' } = options
     if (peers[id] === undefined) throw new RangeError(`peers do not name ${id} itself`)
+    // Peers would refuse every handshake of ours as garbage: better said here than found there.
+    if (about.length > ABOUT_LENGTH_MAX) {
+      throw new RangeError(`about is longer than ${ABOUT_LENGTH_MAX}`)
+    }
     this.#options = options
     this.#limits = checkLimits({ ...DEFAULT_LIMITS, ...options.limits })
     this.#self = { id, members: Object.keys(peers), secret, store, life, about }

@@ -74,7 +74,14 @@ const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgra
 
 /** Accepts a peer link as n2 would, then hands each message on; echoes nothing. */
 function acceptAsN2(socket: Socket, onMessage: (message: WireMessage) => void): void {
-  const self = { id: 'n2', members: ['n1', 'n2'], store: '2'.repeat(32), life: 2, secret: SECRET, about: '' }
+  const self = {
+    id: 'n2',
+    members: ['n1', 'n2'],
+    store: '2'.repeat(32),
+    life: 2,
+    secret: SECRET,
+    about: '',
+  }
   const acceptor = new Acceptor(self, randomBytes(NONCE_BYTES))
   const decoder = new FrameDecoder(ACCEPTOR_BOUNDS)
   let live = false
@@ -252,6 +259,24 @@ describe('a bad neighbour', () => {
   })
 })
 
+describe('a peer that comes back', () => {
+  test('is dialled as soon as it dials: no backoff stands between', async () => {
+    // n1 finds nobody, and by itself would not try again within any time a test has.
+    const limits = { ...TEST_LIMITS, redialMinMs: 3_600_000, redialMaxMs: 3_600_000 }
+    const world = await TcpWorld.open(2, { limits })
+    cleanups.push(() => world.close())
+    await world.transport('n1').start(IGNORE)
+    await world.until(() => world.notes.some(({ note }) => note.type === 'dialFailed'))
+
+    await world.transport('n2').start(IGNORE)
+    await world.until(() => world.linked('n2', 'n1') && world.linked('n1', 'n2'))
+
+    expect(
+      world.notes.filter(({ node, note }) => node === 'n1' && note.type === 'dialFailed').length,
+    ).toBe(1)
+  })
+})
+
 describe('start and stop', () => {
   test('N17 a port in use: start rejects with the port and the code, and closing is clean', async () => {
     const port = await listener(() => {})
@@ -288,7 +313,28 @@ describe('start and stop', () => {
     expect(second.port).toBe(port)
   })
 
+  test.each(['', 'http://127.0.0.1:8001'])(
+    'what it says about itself, %j, is known before it is met',
+    async (about) => {
+      const heard: string[] = []
+      const peers = { n1: `http://${HOST}:1`, n2: `http://${HOST}:1` }
+      const other = dialler(1, {
+        id: 'n2',
+        peers,
+        onAbout: (peer, said) => heard.push(`${peer} says ${said}`),
+      })
+      await other.transport.start({ ...IGNORE, met: (peer) => heard.push(`met ${peer}`) })
+      const { transport, changes, to } = dialler(other.transport.port, { about })
+
+      await transport.start(IGNORE)
+      await changes.until(() => to().out)
+
+      expect(heard).toEqual([`n1 says ${about}`, 'met n1'])
+    },
+  )
+
   test('what contradicts itself is refused before anything is opened', () => {
+    expect(() => dialler(1, { about: 'x'.repeat(513) })).toThrow('about')
     expect(() => dialler(1, { id: 'n9' })).toThrow('n9')
     expect(() => dialler(1, { limits: { frameBytesMax: 1 } })).toThrow('frameBytesMax')
   })

@@ -19,7 +19,14 @@ import {
 } from '../../../raft/transport/handshake.ts'
 
 const members = ['n1', 'n2', 'n3']
-const one: Self = { id: 'n1', members, store: '1'.repeat(32), life: 11, secret: 'quiet', about: 'http://one' }
+const one: Self = {
+  id: 'n1',
+  members,
+  store: '1'.repeat(32),
+  life: 11,
+  secret: 'quiet',
+  about: 'http://one',
+}
 const two: Self = { id: 'n2', members, store: '2'.repeat(32), life: 22, secret: 'quiet', about: '' }
 
 const nonce = (fill: number): Buffer => Buffer.alloc(NONCE_BYTES, fill)
