@@ -211,11 +211,14 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         await expect(machine.redoFrom(promised)).rejects.toThrow(StoreBehindError)
       })
 
-      test('a store of another log is noticed, and built anew by the next start', async () => {
+      test.each([
+        ['an event stands elsewhere', [e('x', '1'), e('a', '3')]],
+        ['an event has other content', [e('a', '3', { source: 'x' })]],
+      ])('a store of another log, where %s, is built anew by the next start', async (_, other) => {
         const log = logOf(LOG)
         await machine.apply(log.slice(0, 2))
         const checkpoint = await machine.checkpoint()
-        await machine.apply(logOf([[e('x', '1'), e('a', '3')]], 3))
+        await machine.apply(logOf([other], 3))
 
         const reopened = await world.open()
         await reopened.redoFrom(checkpoint)
@@ -312,6 +315,42 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
 
         expect(machine.stats()).toEqual(late.stats())
       })
+
+      test('begins anew with an offer that ends before what has come', async () => {
+        const early = await nodeWith(LOG.slice(0, 3))
+        const late = await nodeWith(LOG)
+        await machine.apply(logOf(LOG).slice(0, 2))
+        await fetch(late, late.offer(), 1)
+
+        expect(await machine.beginInstall(early.offer())).toBe(3)
+        await fetch(early, early.offer(), 1)
+        expect(await machine.verifyInstall()).toBe(true)
+        await machine.restore(early.offer())
+
+        expect(machine.stats()).toEqual(early.stats())
+        expect((await machine.apply(logOf(LOG).slice(3))).map(shown).at(-1)).toEqual([
+          ...['accepted 5', 'duplicate 5', 'duplicate 1', 'accepted 6'],
+        ])
+      })
+
+      test.each(['in the same life', 'after a restart'])(
+        'what a false sender left is gone when the log goes on, %s',
+        async (when) => {
+          const liar = await nodeWith([[e('x', '1'), e('c', '1')], ...LOG])
+          const own = await machine.checkpoint()
+          const after = await machine.beginInstall(liar.offer())
+          await machine.installChunk((await liar.readChunk(liar.offer(), after, 1)).data)
+
+          if (when === 'after a restart') {
+            machine = await world.open()
+            await machine.redoFrom(own)
+          }
+          await machine.apply(logOf(LOG))
+
+          expect(machine.stats()).toEqual((await nodeWith(LOG)).stats())
+          expect(await machine.positionsOf([e('c', '1'), e('x', '1')])).toEqual([5, null])
+        },
+      )
 
       test('a chunk that comes again, or out of turn, changes nothing', async () => {
         const node = await nodeWith(LOG)

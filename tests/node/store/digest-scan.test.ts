@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { DedupStateMachine } from '../../../node/store/dedup-state-machine.ts'
 import { dedupKey, entryKey, entryPosition } from '../../../node/store/keys.ts'
 import { lastOf } from '../../../node/store/sorted-store.ts'
+import { StoreBehindError } from '../../../raft/ports.ts'
 import { JournalStore } from './journal-store.ts'
 import { logOf } from './logs.ts'
 
@@ -94,6 +95,13 @@ test('events accepted while it reads are none of its business', async () => {
 
   expect((await scan).faults).toEqual([])
   expect((await scan).events).toBe(4)
+})
+
+test('a store whose newest value is gone does not hold its checkpoint', async () => {
+  const checkpoint = await machine.checkpoint()
+  await tamper(entryKey(4), () => null)
+
+  await expect(machine.redoFrom(checkpoint)).rejects.toThrow(StoreBehindError)
 })
 
 test('a missing value is an error to a reader too, and no empty answer', async () => {

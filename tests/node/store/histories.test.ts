@@ -188,6 +188,21 @@ test('a snapshot damaged on its way is never verified, and disturbs no reader', 
     { numRuns },
   ))
 
+test('a crash that forgets the removal of a false snapshot, but not that it is done, changes nothing', async () => {
+  const log: TestEntry[] = [[{ topic: 'a', event_id: '1' }], [{ topic: 'c', event_id: '1' }]]
+  const liar = await nodeWith(logOf([[{ topic: 'c', event_id: '1' }]]))
+  const { store, machine } = await nodeOn(new JournalStore())
+  const after = await machine.beginInstall(liar.machine.offer())
+  await machine.installChunk((await liar.machine.readChunk(liar.machine.offer(), after, 1)).data)
+  const found = await store.crashed(() => true)
+  await nodeOn(found)
+
+  const node = await nodeOn(await found.crashed((batch) => batch === found.batches - 1))
+  await node.machine.apply(logOf(log))
+
+  await expectSame(node, await nodeWith(logOf(log)))
+})
+
 /** All that readers can see. */
 async function readable({ machine }: Node): Promise<unknown> {
   const { events } = await machine.page({ limit: 1_000, order: 'asc' })
