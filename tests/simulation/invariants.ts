@@ -363,9 +363,7 @@ export class OnlyMembersVote implements Observer {
   }
 
   sent({ id }: Observed, message: WireMessage): void {
-    const votes =
-      message.type === 'Vote' ||
-      ((message.type === 'VoteResp' || message.type === 'PreVoteResp') && message.granted)
+    const votes = message.type === 'Vote' || (message.type === 'VoteResp' && message.granted)
     if (votes && !this.#memories.of(id).member)
       broken('I20', `${id} may not vote and sends ${message.type}`)
   }

@@ -77,15 +77,16 @@ export class LogProbe implements LogStorage {
     const { node, inner, disk, world } = this.#options
     const random = world.streams.disk
     this.#tell((observer) => observer.writing?.(node, write))
-    const fails = random.chance(node.diskWeather.fail)
-    if (fails) {
+    if (random.chance(node.diskWeather.fail)) {
       const code = random.chance(0.5) ? 'EIO' : 'ENOSPC'
       disk.failNextAppend({ code, written: random.chance(0.5) })
     }
     try {
       await inner.append(write)
     } catch (cause) {
-      throw fails ? new InjectedFault('the disk refused a write', { cause }) : cause
+      const { code } = cause as { code?: string }
+      const injected = code === 'EIO' || code === 'ENOSPC'
+      throw injected ? new InjectedFault('the disk refused a write', { cause }) : cause
     }
     this.#tell((observer) => observer.durable?.(node, write))
   }
