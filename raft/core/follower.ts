@@ -33,6 +33,8 @@ export class Follower {
   /** The highest index known to match this term's leader. */
   #verified: Index
   #offer: Offer | null = null
+  /** The leadership that made it is over; the next one may not know that a snapshot is wanted. */
+  #offerIsOld = false
   #install: Ready['install'] = null
   /** The state machine's store is lost: any snapshot that goes on is of use, and nothing is applied before. */
   #rebuilding: boolean
@@ -49,13 +51,15 @@ export class Follower {
     return this.#rebuilding
   }
 
-  get installing(): boolean {
-    return this.#offer !== null
+  /** A lost store does not show in the log, so the leader must be asked for a snapshot. */
+  get wantsOffer(): boolean {
+    return this.#rebuilding && (this.#offer === null || this.#offerIsOld)
   }
 
   /** Nothing is known yet of how far a new leader agrees; what is committed, it holds (leader completeness). */
   newTerm(): void {
     this.#verified = this.#log.commit
+    this.#offerIsOld = true
   }
 
   append(message: PeerMessage & { type: 'Append' }): void {
@@ -98,8 +102,9 @@ export class Follower {
   offered(message: PeerMessage & { type: 'SnapshotOffer' }): void {
     const { from, session, checkpoint } = message
     if (!this.#isOfUse(checkpoint)) return this.#acknowledge(from, session, this.#log.commit)
-    const known = this.#offer
+    const known = this.#offerIsOld ? null : this.#offer
     this.#offer = message
+    this.#offerIsOld = false
     const same = known?.from === from && known.session === session
     if (same && known.checkpoint.index === checkpoint.index) return
     this.#outbox.note('snapshot offered', { from, index: checkpoint.index })
@@ -112,9 +117,9 @@ export class Follower {
     return install
   }
 
-  /** An offer not above the own commit is old; but a lost store is refilled from any. */
-  #isOfUse(checkpoint: Checkpoint): boolean {
-    return this.#rebuilding || checkpoint.index > this.#log.commit
+  /** An offer not above the own commit is old; but a lost store is refilled from any that leads to the own log. */
+  #isOfUse({ index }: Checkpoint): boolean {
+    return this.#rebuilding ? index >= this.#log.applied : index > this.#log.commit
   }
 
   /**
@@ -122,13 +127,17 @@ export class Follower {
    * it. The log starts anew behind it, in one record that is checkpoint and base; only a rebuilt store may lie
    * within the log, and then nothing of the log is given up.
    */
-  verified(checkpoint: Checkpoint): { offer: Offer | null; within: boolean } | null {
+  verified(checkpoint: Checkpoint): { offer: Offer; within: boolean } | null {
     const offer = this.#offer
+    // Another has been offered meanwhile: the pins beside it are not those of this one.
+    if (offer?.checkpoint.index !== checkpoint.index) return null
     this.#offer = null
     if (!this.#isOfUse(checkpoint)) return null
-    this.#outbox.note('snapshot in force', { index: checkpoint.index })
     const inLog = checkpoint.index <= this.#log.stable && this.#log.matches(checkpoint)
     const within = this.#rebuilding && inLog
+    // Committed, but still on its way to the own disk: a store must not be ahead of its log. It will be offered again.
+    if (!within && checkpoint.index <= this.#log.commit) return null
+    this.#outbox.note('snapshot in force', { index: checkpoint.index })
     this.#rebuilding = false
     if (within) this.#log.skipTo(checkpoint.index)
     else {

@@ -375,8 +375,8 @@ export class Raft {
     if (this.#ticks % (2 * heartbeatTicks) === 0)
       for (const peer of this.#peers)
         if (!this.#identities.mayPromise(peer)) this.#outbox.send(peer, { type: 'Introduce' })
-    const wants = this.#follower.rebuilding && !this.#follower.installing
-    if (wants && this.#leaderId !== null && this.#ticks % electionTicks === 0)
+    const { wantsOffer } = this.#follower
+    if (wantsOffer && this.#leaderId !== null && this.#ticks % electionTicks === 0)
       this.#outbox.send(this.#leaderId, { type: 'NeedSnapshot' })
   }
 
@@ -737,7 +737,6 @@ export class Raft {
     // Otherwise it comes into force when its record is durable.
     if (taken.within) this.#restore = checkpoint
     const { offer } = taken
-    if (offer === null) return
     if (this.#identities.adopt(offer.pins, offer.configIndex)) this.#clearPending = true
     this.#maybeClear()
     if (offer.from === this.#leaderId) this.#follower.inForce(offer, checkpoint)
