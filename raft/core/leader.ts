@@ -156,7 +156,8 @@ export class Leader {
   #sendAppend(peer: NodeId, progress: Progress): boolean {
     const { log, limits } = this.#core
     if (progress.next < log.firstIndex) {
-      this.#needsSnapshot(peer, progress)
+      // One that is gone is offered a snapshot when it answers again, not anew each tick.
+      if (this.#isActive(progress)) this.#needsSnapshot(peer, progress)
       return false
     }
     const probing = progress.state === 'probe'
@@ -423,7 +424,7 @@ export class Leader {
   met(peer: NodeId, store: StoreId): void {
     // Another life or another store: what was in flight is lost, old sessions are void.
     this.#renew(peer)
-    if (!this.#core.identities.counts(peer)) this.#vouchFor(peer, store)
+    if (this.#core.identities.mayBeVouchedFor(peer, store)) this.#vouchFor(peer, store)
   }
 
   lost(peer: NodeId): void {
