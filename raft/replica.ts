@@ -93,6 +93,8 @@ export class Replica<Result> {
   #stopped = false
   #rebuilding: boolean
   #applied: Index
+  /** The log's checkpoint at the start: a store that is redone from nothing has to pass it before the next one. */
+  readonly #checkpointFound: Index
   #store: string
 
   /**
@@ -116,6 +118,7 @@ export class Replica<Result> {
     this.#raft = new Raft(options.config, { ...loaded, ...found })
     this.#rebuilding = found.rebuilding
     this.#applied = found.rebuilding ? 0 : (found.checkpoint?.index ?? 0)
+    this.#checkpointFound = loaded.checkpoint?.index ?? 0
     this.#store = loaded.identity.store
     this.#sender = new SnapshotSender(options.stateMachine, options.chunkBytesMax)
     this.#receiver = new SnapshotReceiver({
@@ -225,7 +228,7 @@ export class Replica<Result> {
 
   /** Makes the state machine durable now (before a clean stop), so that the next start has little to redo. */
   async checkpoint(): Promise<void> {
-    if (this.#stopped || this.#rebuilding) return
+    if (this.#stopped || this.#rebuilding || this.#applied <= this.#checkpointFound) return
     await this.#inApplyOrder(async () => {
       const checkpoint = await this.#options.stateMachine.checkpoint()
       this.#input({ type: 'CheckpointTaken', checkpoint })
