@@ -498,11 +498,14 @@ export class Leader {
     return best
   }
 
-  transfer(to: NodeId): void {
-    if (!this.#progress.has(to) || this.#transfer?.to === to) return
+  /** False: that one cannot take over. */
+  transfer(to: NodeId): boolean {
+    if (!this.#progress.has(to) || !this.#core.identities.counts(to)) return false
+    if (this.#transfer?.to === to) return true
     this.#core.outbox.note('transfer', { to })
     this.#transfer = { to, ticks: 0, told: false }
     this.#advanceTransfer()
+    return true
   }
 
   #advanceTransfer(): void {

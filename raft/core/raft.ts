@@ -194,8 +194,7 @@ export class Raft {
   transferLeadership(to: NodeId | null = null): boolean {
     const successor = to ?? this.#leader?.bestSuccessor() ?? null
     if (this.#leader === null || successor === null) return false
-    this.#leader.transfer(successor)
-    return true
+    return this.#leader.transfer(successor)
   }
 
   // ---- Output ----
