@@ -465,7 +465,7 @@ export class Raft {
       case 'NeedSnapshot':
         return this.#leader?.snapshotWanted(from)
       case 'TimeoutNow':
-        if (from === this.#leaderId && this.#mayLead) this.#becomeCandidate(true)
+        if (from === this.#leaderId && this.#mayStand) this.#becomeCandidate(true)
         return
       case 'ReadIndex':
         if (this.#leader !== null) return this.#leader.read(from, message.ticket)
@@ -551,6 +551,11 @@ export class Raft {
     return this.#identities.member && !this.#follower.rebuilding
   }
 
+  /** A stalled disk keeps no promise, so its node would only stand in the others' way (DESIGN.md, rule 7). */
+  get #mayStand(): boolean {
+    return this.#mayLead && this.#persistence.unfinishedTicks < this.#config.diskStallTicks
+  }
+
   #becomeFollower(leader: NodeId | null): void {
     if (this.#role !== 'follower') this.#outbox.note('follower', { leader })
     this.#leader = null
@@ -566,8 +571,9 @@ export class Raft {
   }
 
   #becomePreCandidate(why: string): void {
+    // Even so the leader is gone: who cannot take its place must not shield it.
+    if (!this.#mayStand) return this.#becomeFollower(null)
     this.#resetElectionTimer()
-    if (!this.#mayLead) return
     this.#leaderId = null
     this.#candidacy = new Candidacy('preCandidate', this.#config.members)
     this.#candidacy.count(this.#config.id, true)
