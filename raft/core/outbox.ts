@@ -25,9 +25,20 @@ export class Outbox {
     this.#messages.push({ ...content, from: this.#self, to, term } as PeerMessage)
   }
 
-  /** Leaves when everything decided so far is durable. */
+  /**
+   * Leaves when everything decided so far is durable. Of one kind to one peer only the last is kept, so that a slow
+   * disk gathers no more than a few, and one sync acknowledges all that it covers in one message.
+   */
   promise(to: NodeId, content: Content): void {
-    this.#promises.push({ ...content, from: this.#self, to, term: this.#term() } as PeerMessage)
+    const promise = { ...content, from: this.#self, to, term: this.#term() } as PeerMessage
+    const earlier = this.#promises.findIndex(
+      (other) => other.to === to && other.type === promise.type,
+    )
+    if (earlier !== -1) {
+      if (saysMore(this.#promises[earlier]!, promise)) return
+      this.#promises.splice(earlier, 1)
+    }
+    this.#promises.push(promise)
   }
 
   /** One action, for people and tests. */
@@ -64,4 +75,10 @@ export class Outbox {
     this.#trace = []
     return trace
   }
+}
+
+/** A repeated append may be acknowledged after a longer one. */
+function saysMore(earlier: PeerMessage, later: PeerMessage): boolean {
+  if (earlier.type !== 'AppendOk' || later.type !== 'AppendOk') return false
+  return earlier.session === later.session && earlier.match > later.match
 }
