@@ -21,6 +21,8 @@ export interface Answer {
   readonly body: unknown
   /** Id of the node that answered, by its own header. */
   readonly node: string | null
+  /** The last position it had applied, by its own header. */
+  readonly position: number | null
   readonly retryAfter: string | null
 }
 
@@ -83,6 +85,7 @@ export class NodeClient {
       status: answer.statusCode,
       body: parsedOrText(text, header('content-type')),
       node: header(HEADERS.node),
+      position: numberOf(header(HEADERS.position)),
       retryAfter: header('retry-after'),
     }
   }
@@ -143,6 +146,10 @@ export function failureText(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'connection refused'
   if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'connection lost'
   return error.message === '' ? String(code) : error.message
+}
+
+function numberOf(header: string | null): number | null {
+  return header !== null && /^\d+$/.test(header) ? Number(header) : null
 }
 
 function parsedOrText(text: string, contentType: string | null): unknown {

@@ -19,7 +19,7 @@ import {
 import { NodeClient } from './http.ts'
 import { Display } from './publish/display.ts'
 import { type Input, lineInput, ndjsonInput, untilStopped } from './publish/input.ts'
-import { Ledger } from './publish/ledger.ts'
+import { PublishLedger } from './publish/ledger.ts'
 import { finalTable } from './publish/progress.ts'
 import { Publisher, type PublisherPorts } from './publish/publisher.ts'
 import { syntheticEvents } from './publish/synthetic.ts'
@@ -70,7 +70,11 @@ const COMMAND = {
       help: 'requests at once (8; with a file 1, which keeps the order)',
     },
     deadline: { type: 'string', value: 'SECONDS', help: 'how long a request is retried (30)' },
-    ledger: { type: 'string', value: 'FILE', help: 'append a line for each acknowledged event' },
+    ledger: {
+      type: 'string',
+      value: 'FILE',
+      help: 'append what was sent and answered, for `sekali check`',
+    },
   },
 } as const
 
@@ -94,7 +98,7 @@ async function main(values: Options): Promise<number> {
   const deadlineS = decimalNumber('--deadline', values.deadline ?? '30', { min: 0.1, max: 86_400 })
   const stop = listenForStop(() => process.exit(INTERRUPTED))
   const { input, total } = openInput(values, env, stop)
-  const ledger = values.ledger === undefined ? null : new Ledger(values.ledger)
+  const ledger = values.ledger === undefined ? null : new PublishLedger(values.ledger, Date.now)
   const clients = urls.map((url) => new NodeClient(url, { connections: concurrency }))
 
   const publisher = new Publisher(portsFor(clients, ledger), {
@@ -219,13 +223,14 @@ function refuseFault(what: string, fault: string | null): void {
   if (fault !== null) throw new UsageError(`${what} ${fault}`)
 }
 
-function portsFor(clients: readonly NodeClient[], ledger: Ledger | null): PublisherPorts {
+function portsFor(clients: readonly NodeClient[], ledger: PublishLedger | null): PublisherPorts {
   return {
     send: (node, body, timeoutMs) => clients[node]!.publish(body, timeoutMs),
     now: () => performance.now(),
     wallClock: Date.now,
     random: Math.random,
     sleep: (ms) => sleep(ms),
-    acknowledged: (answer, node, atMs) => ledger?.add(answer.results, node, atMs),
+    calling: (batch) => ledger?.calling(batch) ?? 0,
+    returned: (call, batch, answer) => ledger?.returned(call, batch, answer),
   }
 }

@@ -1,58 +1,47 @@
-// The publisher's own record of what was acknowledged, one line of JSON per event, to hold against the cluster later.
+// The publisher's own record of what it sent and what it was told, to hold against the cluster later: `npm run check`.
 //
-// A line is written before the event counts as acknowledged anywhere else, straight into the file: what the
-// publisher forgets in a crash of its own is at most what it had not told anybody.
+// Each try is a call of its own. Events stand in it as the very JSON that is sent; nothing is parsed again.
 
-import { closeSync, openSync, writeSync } from 'node:fs'
-import type { PublishResult } from '../../client/contract/publish.ts'
-import { CommandError } from '../args.ts'
+import { formatReturn } from '../../client/ledger/lines.ts'
+import type { Answer } from '../http.ts'
+import { publishOutcome } from '../ledger-answer.ts'
+import { LedgerFile } from '../ledger-file.ts'
+import type { OutgoingEvent } from './outgoing.ts'
 
-export interface LedgerLine {
-  readonly topic: string
-  readonly event_id: string
-  readonly outcome: 'accepted' | 'duplicate'
-  readonly position: number
-  readonly conflict?: true
-  /** Milliseconds since 1970 when the acknowledgement arrived. */
-  readonly at_ms: number
-  /** The node that answered. */
-  readonly node: string
-}
-
-export function ledgerText(results: readonly PublishResult[], node: string, atMs: number): string {
-  const line = ({ topic, event_id, outcome, position, conflict }: PublishResult): string => {
-    const mark = conflict === true ? { conflict } : {}
-    const whole: LedgerLine = { topic, event_id, outcome, position, ...mark, at_ms: atMs, node }
-    return `${JSON.stringify(whole)}\n`
-  }
-  return results.map(line).join('')
-}
-
-export class Ledger {
-  readonly #file: string
-  readonly #descriptor: number
+export class PublishLedger {
+  readonly #file: LedgerFile
+  readonly #wallClock: () => number
+  #call: number
 
   /** Appends to what is there. */
-  constructor(file: string) {
-    this.#file = file
-    this.#descriptor = this.#orExplain(() => openSync(file, 'a'))
+  constructor(file: string, wallClock: () => number) {
+    this.#file = new LedgerFile(file)
+    this.#call = this.#file.callBase
+    this.#wallClock = wallClock
   }
 
-  add(results: readonly PublishResult[], node: string, atMs: number): void {
-    const text = ledgerText(results, node, atMs)
-    this.#orExplain(() => writeSync(this.#descriptor, text))
+  /** Before the batch is sent. Answers the number of the call. */
+  calling(batch: readonly OutgoingEvent[]): number {
+    this.#call += 1
+    const events = batch.map(({ json }) => json).join(',')
+    this.#file.write(`{"call":${this.#call},"at":${this.#wallClock()},"publish":[${events}]}`)
+    return this.#call
+  }
+
+  /** Null: no answer came. */
+  returned(call: number, batch: readonly OutgoingEvent[], answer: Answer | null): void {
+    const ids = batch.map(({ topic, eventId }) => ({ topic, event_id: eventId }))
+    const outcome = answer === null ? ({ type: 'unknown' } as const) : publishOutcome(answer, ids)
+    const lastPosition = answer?.position ?? null
+    const context = {
+      at: this.#wallClock(),
+      node: answer?.node ?? '',
+      ...(lastPosition !== null && { lastPosition }),
+    }
+    this.#file.write(formatReturn(call, outcome, context))
   }
 
   close(): void {
-    closeSync(this.#descriptor)
-  }
-
-  #orExplain<Value>(action: () => Value): Value {
-    try {
-      return action()
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      throw new CommandError(`the ledger ${this.#file} cannot be written (${code})`)
-    }
+    this.#file.close()
   }
 }

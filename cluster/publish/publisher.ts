@@ -6,8 +6,8 @@
 
 import { problemSchema } from '../../client/contract/problem.ts'
 import { type PublishAnswer, publishAnswerSchema } from '../../client/contract/publish.ts'
+import { backoffMs, parseRetryAfter, shouldRetry } from '../../client/sdk/retry.ts'
 import { type Answer, detailOf, failureText } from '../http.ts'
-import { isRetryable, parseRetryAfter, pauseMs } from '../retry.ts'
 import { LatencyHistogram } from './latency.ts'
 import type { OutgoingEvent, Source } from './outgoing.ts'
 
@@ -20,8 +20,10 @@ export interface PublisherPorts {
   wallClock(): number
   random(): number
   sleep(ms: number): Promise<void>
-  /** Called with what was acknowledged, before it is counted. */
-  acknowledged(answer: PublishAnswer, node: string, atMs: number): void
+  /** Before each try; answers a number for it. */
+  calling(batch: readonly OutgoingEvent[]): number
+  /** What the try came to, before it is counted; null: no answer. */
+  returned(call: number, batch: readonly OutgoingEvent[], answer: Answer | null): void
 }
 
 export interface PublisherOptions {
@@ -147,12 +149,14 @@ export class Publisher {
     const body = `{"events":[${batch.map((event) => event.json).join(',')}]}`
     let node = firstNode
     for (let attempt = 0; ; attempt += 1) {
+      const call = this.#ports.calling(batch)
       const tried = await this.#try(node, body, Math.max(1, endMs - this.#ports.now()))
+      this.#ports.returned(call, batch, tried.answer)
       if (tried.answer?.status === 200) {
         this.#settle(batch, tried.answer, startMs)
         return
       }
-      if (tried.answer !== null && !isRetryable(tried.answer.status)) {
+      if (tried.answer !== null && !shouldRetry(tried.answer.status)) {
         await this.#isolate(batch, tried.answer, node)
         return
       }
@@ -160,7 +164,7 @@ export class Publisher {
         tried.answer?.retryAfter ?? null,
         this.#ports.wallClock(),
       )
-      const waitMs = pauseMs(attempt, retryAfterMs, this.#ports.random)
+      const waitMs = backoffMs(attempt, retryAfterMs, this.#ports.random)
       if (this.#ports.now() + waitMs >= endMs) {
         this.#failAll(batch, `given up after ${attempt + 1} tries, last: ${tried.reason}`)
         return
@@ -190,8 +194,6 @@ export class Publisher {
       this.#failAll(batch, 'the node answered 200 with results for other events')
       return
     }
-    const node = answer.node ?? 'unknown'
-    this.#ports.acknowledged(parsed.data, node, this.#ports.wallClock())
     this.tally.latency.add(this.#ports.now() - startMs)
     for (const result of parsed.data.results) {
       if (result.outcome === 'accepted') this.tally.accepted += 1

@@ -2,10 +2,8 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import type { PublishAnswer } from '../../client/contract/publish.ts'
 import type { Answer } from '../../cluster/http.ts'
 import { LatencyHistogram } from '../../cluster/publish/latency.ts'
-import { ledgerText } from '../../cluster/publish/ledger.ts'
 import type { OutgoingEvent, SourceItem } from '../../cluster/publish/outgoing.ts'
 import { bar, finalTable, progressLine } from '../../cluster/publish/progress.ts'
 import { Publisher, type PublisherOptions, type Tally } from '../../cluster/publish/publisher.ts'
@@ -36,7 +34,7 @@ function event(id: string): OutgoingEvent {
 const events = (...ids: string[]): OutgoingEvent[] => ids.map(event)
 
 function answer(status: number, body: unknown, retryAfter: string | null = null): Answer {
-  return { status, body, node: 'n1', retryAfter }
+  return { status, body, node: 'n1', position: null, retryAfter }
 }
 
 /** A store that three nodes share. */
@@ -61,11 +59,11 @@ async function run(
   items: readonly SourceItem[],
   behaviour: Behaviour,
   options: Partial<PublisherOptions> = {},
-): Promise<{ tally: Tally; sent: Sent[]; acknowledged: PublishAnswer[]; slept: number[] }> {
+): Promise<{ tally: Tally; sent: Sent[]; told: string[]; slept: number[] }> {
   let nowMs = 0
   const sent: Sent[] = []
   const slept: number[] = []
-  const acknowledged: PublishAnswer[] = []
+  const told: string[] = []
   const publisher = new Publisher(
     {
       async send(node, body) {
@@ -83,14 +81,15 @@ async function run(
         slept.push(ms)
         nowMs += ms
       },
-      acknowledged: (committed) => acknowledged.push(committed),
+      calling: (batch) => told.push(`call ${batch.map(({ eventId }) => eventId).join('')}`),
+      returned: (call, _, got) => void told.push(`return ${call}: ${got?.status ?? 'nothing'}`),
     },
     { ...OPTIONS, ...options },
   )
   async function* source(): AsyncGenerator<SourceItem> {
     yield* items
   }
-  return { tally: await publisher.run(source()), sent, acknowledged, slept }
+  return { tally: await publisher.run(source()), sent, told, slept }
 }
 
 describe('batches', () => {
@@ -143,7 +142,8 @@ describe('batches', () => {
         wallClock: () => 0,
         random: () => 0,
         sleep: async () => {},
-        acknowledged: () => {},
+        calling: () => 0,
+        returned: () => {},
       },
       { ...OPTIONS, concurrency: 3, batchEventsMax: 1 },
     )
@@ -239,12 +239,11 @@ describe('a batch that was refused', () => {
 })
 
 test('an answer about other events is an error, never an acknowledgement', async () => {
-  const { tally, acknowledged } = await run(events('a'), () =>
+  const { tally } = await run(events('a'), () =>
     (storing() as (sent: Sent) => Answer)({ node: 0, ids: ['other'], atMs: 0 }),
   )
 
   expect(tally).toMatchObject({ accepted: 0, errors: 1 })
-  expect(acknowledged).toEqual([])
 })
 
 test('bad input is counted and named, and the rest goes on', async () => {
@@ -268,9 +267,10 @@ test('a ledger that cannot be written ends the run', async () => {
       wallClock: () => 0,
       random: () => 0,
       sleep: async () => {},
-      acknowledged() {
+      calling() {
         throw new Error('disk full')
       },
+      returned() {},
     },
     OPTIONS,
   )
@@ -278,20 +278,18 @@ test('a ledger that cannot be written ends the run', async () => {
   await expect(publisher.run(source())).rejects.toThrow('disk full')
 })
 
-test('a ledger line names event, outcome, position, time and node', () => {
-  const text = ledgerText(
-    [
-      { topic: 't', event_id: 'a', outcome: 'accepted', position: 1 },
-      { topic: 't', event_id: 'b', outcome: 'duplicate', position: 1, conflict: true },
-    ],
-    'n2',
-    5,
-  )
+test('each try is told before it is sent, and what it came to before the next', async () => {
+  const behaviours: Behaviour[] = [() => new Error('lost'), unavailable, storing()]
 
-  expect(text.split('\n')).toEqual([
-    '{"topic":"t","event_id":"a","outcome":"accepted","position":1,"at_ms":5,"node":"n2"}',
-    '{"topic":"t","event_id":"b","outcome":"duplicate","position":1,"conflict":true,"at_ms":5,"node":"n2"}',
-    '',
+  const { told } = await run(events('a', 'b'), (sent) => behaviours.shift()!(sent))
+
+  expect(told).toEqual([
+    'call ab',
+    'return 1: nothing',
+    'call ab',
+    'return 3: 503',
+    'call ab',
+    'return 5: 200',
   ])
 })
 
