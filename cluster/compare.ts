@@ -4,21 +4,12 @@
 // get there; 2: bad usage. Reads only; any number of these may run beside a load.
 
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { decimalNumber, nodeUrls, runCommand, UsageError, type Values } from './args.ts'
-import { failureText, NodeClient } from './http.ts'
-import {
-  commonIndex,
-  type DigestLook,
-  furthest,
-  judge,
-  type Meeting,
-  NodeHistory,
-  sideBySide,
-} from './verdict.ts'
+import { NodeClient } from './http.ts'
+import { meet, type WatchedNode } from './meeting.ts'
+import { type DigestLook, judge, NodeHistory, sideBySide } from './verdict.ts'
 
 const NODES_DEFAULT = 'http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003'
-const POLL_MS = 50
 const ANSWER_MS_MAX = 3_000
 
 const COMMAND = {
@@ -60,42 +51,11 @@ async function main(values: Values<typeof COMMAND.options>): Promise<number> {
   }
 }
 
-interface Node {
-  readonly history: NodeHistory
-  readonly client: NodeClient
-}
-
-/** Looks until all were seen at one applied index, or the time is up. */
-async function meet(
-  nodes: readonly Node[],
-  deadlineMs: number,
-  allowMissing: boolean,
-): Promise<Meeting> {
-  let target: number | null = null
-  for (;;) {
-    await Promise.all(nodes.map(look))
-    const answering = nodes.flatMap(({ history }) => (history.latest === null ? [] : [history]))
-    target ??= furthest(answering)
-    const enough = answering.length === nodes.length || (allowMissing && answering.length > 1)
-    const index = enough ? commonIndex(answering) : null
-    if (index !== null || performance.now() >= deadlineMs) return { index, target: target ?? 0 }
-    await sleep(POLL_MS)
-  }
-}
-
-async function look({ history, client }: Node): Promise<void> {
-  try {
-    history.add(await client.stats())
-  } catch (error) {
-    history.fail(failureText(error))
-  }
-}
-
 /**
  * For nodes that move on between any two looks: each keeps the digest of every recent index, and the least applied
  * index is one that all have reached.
  */
-async function latestDigests(nodes: readonly Node[]): Promise<DigestLook | null> {
+async function latestDigests(nodes: readonly WatchedNode[]): Promise<DigestLook | null> {
   const answering = nodes.filter(({ history }) => history.latest !== null)
   if (answering.length < 2) return null
   const index = Math.min(...answering.map(({ history }) => history.latest!.applied_index))
