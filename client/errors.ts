@@ -40,6 +40,8 @@ export const ERROR_KINDS = {
   stopping: kind(503, 'This node is stopping', true),
   rebuilding: kind(503, 'This node is rebuilding its state', true),
   behind: kind(503, 'This node has not applied that far yet', true),
+  /** Said by the SDK alone: no node was there to answer, and nothing took effect. */
+  unreachable: kind(503, 'No node can be reached', true),
   /** The only answer that leaves open whether the events were stored; the same ids make a retry safe. */
   outcome_unknown: kind(503, 'The outcome is not known', true),
 } as const satisfies Record<string, ErrorKind>

@@ -1,4 +1,4 @@
-// What a program that talks to sekali may import: the contract and the errors. The only barrel of the project.
+// What a program that talks to sekali may import: the SDK, the contract and the errors. The only barrel of the project.
 
 export * from './contract/event.ts'
 export * from './contract/headers.ts'
@@ -10,3 +10,11 @@ export * from './contract/read.ts'
 export * from './contract/state.ts'
 export * from './contract/topic.ts'
 export * from './errors.ts'
+export type { Retry } from './sdk/caller.ts'
+export type { NewEvent } from './sdk/encode.ts'
+export { eventIds } from './sdk/event-id.ts'
+export { OutboxError, type OutboxErrorCode } from './sdk/outbox.ts'
+export { PublishError, type Published } from './sdk/outcome.ts'
+export type { Publisher, PublisherOptions } from './sdk/publisher.ts'
+export type { Refused } from './sdk/resender.ts'
+export * from './sekali.ts'

@@ -3,7 +3,7 @@
 // It decides nothing about events and nothing about consensus. What it adds is waiting (for an outcome, a leader,
 // a position) within deadlines, and the picture of the cluster that this node has.
 
-import type { Member, UnreadyReason } from '../client/index.ts'
+import type { Member, UnreadyReason } from '../client/contract/state.ts'
 import type { Status } from '../raft/core/types.ts'
 import type { Replica } from '../raft/replica.ts'
 import type { EdgeBatch } from './edge/edge-batch.ts'

@@ -4,7 +4,7 @@
 // A request is never split over two entries. It ends in one of four ways: its outcome; `no_leader` or `stopping`,
 // certainly not stored; `outcome_unknown`, when the deadline came while its entry may be on its way.
 
-import { SekaliError } from '../client/index.ts'
+import { SekaliError } from '../client/errors.ts'
 import { OutcomeUnknownError, type Proposal } from '../raft/replica.ts'
 import { encodeCommand } from './command/format.ts'
 import type { EdgeBatch } from './edge/edge-batch.ts'

@@ -1,17 +1,17 @@
 // Retry policy, without a clock.
 
 import { describe, expect, test } from 'vitest'
-import { isRetryable, parseRetryAfter, pauseMs } from '../../cluster/retry.ts'
+import { backoffMs, parseRetryAfter, shouldRetry, tryTimeMs } from '../../../client/sdk/retry.ts'
 
 const POLICY = { baseMs: 100, capMs: 1_000 }
 
 describe('what is tried again', () => {
   test.each([408, 429, 502, 503, 504])('%i may pass by itself', (status) => {
-    expect(isRetryable(status)).toBe(true)
+    expect(shouldRetry(status)).toBe(true)
   })
 
   test.each([200, 400, 404, 405, 413, 415, 422, 500])('%i will not', (status) => {
-    expect(isRetryable(status)).toBe(false)
+    expect(shouldRetry(status)).toBe(false)
   })
 })
 
@@ -19,17 +19,23 @@ describe('the pause before the next try', () => {
   test('lies anywhere below a bound that doubles up to its cap', () => {
     const longest = () => 1
 
-    const bounds = [0, 1, 2, 3, 4, 500].map((attempt) => pauseMs(attempt, null, longest, POLICY))
+    const bounds = [0, 1, 2, 3, 4, 500].map((attempt) => backoffMs(attempt, null, longest, POLICY))
 
     expect(bounds).toEqual([100, 200, 400, 800, 1_000, 1_000])
-    expect(pauseMs(3, null, () => 0, POLICY)).toBe(0)
-    expect(pauseMs(3, null, () => 0.25, POLICY)).toBe(200)
+    expect(backoffMs(3, null, () => 0, POLICY)).toBe(0)
+    expect(backoffMs(3, null, () => 0.25, POLICY)).toBe(200)
   })
 
   test('is never shorter than the server asked for, and differs between clients even then', () => {
-    expect(pauseMs(0, 1_500, () => 0, POLICY)).toBe(1_500)
-    expect(pauseMs(0, 1_500, () => 0.5, POLICY)).toBe(1_550)
+    expect(backoffMs(0, 1_500, () => 0, POLICY)).toBe(1_500)
+    expect(backoffMs(0, 1_500, () => 0.5, POLICY)).toBe(1_550)
   })
+})
+
+test('a try has twice the time after each that ran out of it', () => {
+  expect([0, 1, 2, 3].map((timeouts) => tryTimeMs(3_000, timeouts))).toEqual([
+    3_000, 6_000, 12_000, 24_000,
+  ])
 })
 
 describe('Retry-After', () => {

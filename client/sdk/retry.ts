@@ -14,7 +14,7 @@ export const RETRY_POLICY: RetryPolicy = { baseMs: 50, capMs: 2_000 }
 /** Statuses behind which the same request may succeed later; 502 and 504 come from proxies in between. */
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
 
-export function isRetryable(status: number): boolean {
+export function shouldRetry(status: number): boolean {
   return RETRYABLE_STATUSES.has(status)
 }
 
@@ -22,7 +22,7 @@ export function isRetryable(status: number): boolean {
  * How long to wait after failed try number `attempt` (from 0). Full jitter: anything from 0 to the bound, so that
  * clients that failed together do not come back together. Never less than the server asked for.
  */
-export function pauseMs(
+export function backoffMs(
   attempt: number,
   retryAfterMs: number | null,
   random: () => number,
@@ -32,6 +32,14 @@ export function pauseMs(
   const jitteredMs = random() * boundMs
   // Behind a Retry-After the jitter is added: all who were told "1 second" were told so at the same time.
   return retryAfterMs === null ? jitteredMs : retryAfterMs + random() * policy.baseMs
+}
+
+/**
+ * How long one try may take. It doubles with each try of a call that ran out of time: a cluster whose disk takes 5 s
+ * would else answer every try a moment too late.
+ */
+export function tryTimeMs(firstMs: number, timeouts: number): number {
+  return firstMs * 2 ** Math.min(timeouts, 30)
 }
 
 /** Milliseconds from now; null for a header that is missing or not understood (RFC 9110 §10.2.3). */
