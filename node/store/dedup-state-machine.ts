@@ -16,7 +16,7 @@ import { DigestRing } from './digest-ring.ts'
 import { scanDigest } from './digest-scan.ts'
 import { FirstTopics } from './first-topics.ts'
 import { Frontier } from './frontier.ts'
-import { APPLIED_MARK, INSTALL_MARK } from './keys.ts'
+import { APPLIED_MARK, FORMAT_MARK, FORMAT_VERSION, INSTALL_MARK } from './keys.ts'
 import {
   decodeAppliedMark,
   decodeInstallMark,
@@ -113,7 +113,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     await this.#enforce(NOTHING_APPLIED, EMPTY_TOTALS)
     await this.#setMark({ phase: 'emptying', offer: NOTHING_APPLIED })
     await clearContent(this.#store)
-    await this.#makeDurable(INSTALL_MARK, encodeInstallMark(this.#mark!))
+    await this.#flush()
 
     const batch = this.#store.batch()
     batch.del(APPLIED_MARK)
@@ -152,8 +152,9 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   }
 
   async checkpoint(): Promise<Checkpoint> {
+    // Of what is applied now: apply() may go on beside it.
     const checkpoint = this.offer()
-    await this.#makeDurable(APPLIED_MARK, encodeAppliedMark(checkpoint))
+    await this.#flush()
     return checkpoint
   }
 
@@ -325,7 +326,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
 
   async #dropReceived(position: number): Promise<void> {
     await dropAbove(this.#store, position)
-    await this.#makeDurable(INSTALL_MARK, encodeInstallMark(this.#mark!))
+    await this.#flush()
     await this.#setMark(null)
   }
 
@@ -336,7 +337,11 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     else batch.put(INSTALL_MARK, encodeInstallMark(mark))
     await batch.write()
     this.#mark = mark
-    if (mark !== null) await this.#makeDurable(INSTALL_MARK, encodeInstallMark(mark))
+    if (mark !== null) await this.#flush()
+  }
+
+  #flush(): Promise<void> {
+    return this.#makeDurable(FORMAT_MARK, Uint8Array.of(FORMAT_VERSION))
   }
 
   /** A reader whose store was emptied under it is told so, whatever it stumbled over. */

@@ -28,6 +28,7 @@ export const CONTENT_RANGES = {
 }
 
 export const FORMAT_MARK = Buffer.from('mformat')
+export const FORMAT_VERSION = 1
 export const APPLIED_MARK = Buffer.from('mapplied')
 export const INSTALL_MARK = Buffer.from('minstall')
 

@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Level } from 'level'
-import { FORMAT_MARK, OUTSIDE } from './keys.ts'
+import { FORMAT_MARK, FORMAT_VERSION, OUTSIDE } from './keys.ts'
 import type { MakeDurable, SortedStore } from './sorted-store.ts'
 import {
   StoreDamagedError,
@@ -16,7 +16,12 @@ import {
   StoreMissingError,
 } from './store-errors.ts'
 
-const FORMAT_VERSION = 1
+/**
+ * A memtable of LevelDB; two may be in memory. Larger ones are merged less often: at its default of 4 MiB an event costs
+ * 7.3 µs to apply, with 16 MiB 6.1. Uncompressed it would be 5.4, but twice the bytes go to the disk that the log
+ * waits for.
+ */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
 export interface OpenedStore {
   readonly store: SortedStore
@@ -38,7 +43,12 @@ export async function openLevel(
     if (!createIfMissing) throw new StoreMissingError(`there is no store in ${directory}`)
   }
 
-  const store: LevelStore = new Level(directory, { keyEncoding: 'view', valueEncoding: 'view' })
+  const store: LevelStore = new Level(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    // Known to classic-level; `level` types what all platforms have.
+    ...{ writeBufferSize: WRITE_BUFFER_BYTES },
+  })
   try {
     await store.open({ createIfMissing: !exists })
   } catch (error) {

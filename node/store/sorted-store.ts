@@ -35,8 +35,8 @@ export interface StoreIterator {
 }
 
 /**
- * Resolves when all written before is durable. Writes `value` under `key`, where it stands already, as the
- * proof that the store still takes writes.
+ * Resolves when all written before the call is durable. Writes `value` under `key`, where it stands already, as the
+ * proof that the store still takes writes. Batches may be under way beside it; they need not be durable.
  */
 export type MakeDurable = (key: Uint8Array, value: Uint8Array) => Promise<void>
 

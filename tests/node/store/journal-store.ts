@@ -64,8 +64,7 @@ export class JournalStore implements SortedStore {
 
   async close(): Promise<void> {}
 
-  readonly makeDurable: MakeDurable = async (key, value) => {
-    await this.#write([{ key, value }])
+  readonly makeDurable: MakeDurable = async () => {
     this.durable = this.batches
   }
 
