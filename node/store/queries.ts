@@ -97,9 +97,9 @@ export class StoreQueries {
   async positionsOf(ids: readonly EventId[], last: number): Promise<(number | null)[]> {
     const keys = ids.map(({ topic, event_id }) => dedupKey(KEY_SPACE_TOPIC, topic, event_id))
     const found = await this.#store.getMany(keys)
-    return found.map((value) => {
+    return found.map((value, i) => {
       const position = value === undefined ? Number.POSITIVE_INFINITY : positionIn(value)
-      return position <= last ? position : null
+      return position <= last && isWellFormed(ids[i]!) ? position : null
     })
   }
 
@@ -212,6 +212,11 @@ function filterOf(
     const instantMs = instantOf(bytes, timestampAt, payloadAt)
     return sinceMs <= instantMs && instantMs < untilMs
   }
+}
+
+/** Half a surrogate pair became U+FFFD in the key, which may stand for an event of that very name. */
+function isWellFormed({ topic, event_id }: EventId): boolean {
+  return topic.isWellFormed() && event_id.isWellFormed()
 }
 
 function hasTopic(walk: EventWalk, topic: Buffer): boolean {

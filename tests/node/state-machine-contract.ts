@@ -528,6 +528,12 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         expect(await machine.positionsOf(asked)).toEqual([7, null, 1, 7])
         expect(await machine.positionsOf([])).toEqual([])
       })
+
+      test('half a surrogate pair is not the character that stands for it', async () => {
+        await machine.apply(logOf([[e('x', '\ufffd')]], 4))
+
+        expect(await machine.positionsOf([e('x', '\ufffd'), e('x', '\ud800')])).toEqual([8, null])
+      })
     })
   })
 }
