@@ -8,7 +8,8 @@
 // Keeps: promises leave only when the write they rest on is durable; a new store id is announced before anything
 // is said under it; the state machine is never called twice at once.
 
-import { Raft, type RaftConfig } from './core/raft.ts'
+import type { RaftConfig } from './core/config.ts'
+import { Raft } from './core/raft.ts'
 import type {
   AppendTask,
   ApplyTask,

@@ -7,6 +7,7 @@
 // store is the pinned one; counts itself only for what its own disk holds; sends a commit index of at most
 // min(match, commit), so that no follower commits what it has not matched (raft.md 4.3-b, c).
 
+import type { LeaderLimits } from './config.ts'
 import { encodePin, type Identities } from './identity.ts'
 import { invariant } from './invariant.ts'
 import { entryBytes, type RaftLog } from './log.ts'
@@ -30,14 +31,6 @@ import type {
   StoreId,
   Term,
 } from './types.ts'
-
-export interface LeaderLimits {
-  readonly electionTicks: number
-  readonly messageBytesMax: number
-  readonly inflightMessagesMax: number
-  readonly inflightBytesMax: number
-  readonly uncommittedBytesMax: number
-}
 
 /** What leadership needs of the core around it. */
 export interface Surroundings {

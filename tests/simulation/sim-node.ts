@@ -6,7 +6,7 @@
 import { Aggregator } from '../../node/aggregator.ts'
 import { DedupStateMachine } from '../../node/store/dedup-state-machine.ts'
 import type { EntryOutcome, StoreStats } from '../../node/store/types.ts'
-import type { RaftConfig } from '../../raft/core/raft.ts'
+import type { RaftConfig } from '../../raft/core/config.ts'
 import type { Index, NodeId, Status } from '../../raft/core/types.ts'
 import { LogDamageError, type StateMachine } from '../../raft/ports.ts'
 import { DiskHangError, Replica } from '../../raft/replica.ts'
@@ -173,7 +173,6 @@ export class SimNode implements Observed {
   wipe(): void {
     this.logDisk.wipe()
     this.storeDisk.wipe()
-    this.#tell((observer) => observer.forgot?.(this, null))
   }
 
   // ---- Inside ----
@@ -310,6 +309,7 @@ export class SimNode implements Observed {
   #die(how: Death, down: Down): void {
     const { world } = this.#around
     world.trace.note(this.id, 'dies', { how })
+    this.#tell((observer) => observer.died?.(this, how))
     this.#life.end()
     this.#transport?.kill(how === 'power')
     this.#transport = null
@@ -318,7 +318,6 @@ export class SimNode implements Observed {
     this.waiting = 0
     if (how === 'power') this.storeDisk.powerCut()
     this.logDisk.crash(how === 'power')
-    this.#tell((observer) => observer.died?.(this, how))
   }
 
   #tell(say: (observer: Observer) => void): void {

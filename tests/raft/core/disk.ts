@@ -3,7 +3,7 @@
 //
 // It keeps the rules of raft/ports.ts in the smallest form; segments, checksums and torn writes are not its business.
 
-import type { RaftStart } from '../../../raft/core/raft.ts'
+import type { RaftStart } from '../../../raft/core/config.ts'
 import type {
   AppendTask,
   Checkpoint,

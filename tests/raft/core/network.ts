@@ -1,7 +1,8 @@
 // A few cores joined by hand, with disks and links that do what the test says: the smallest world in which the
 // paper's sentences can be checked. Not the simulator: nothing here is random, late or lost unless told.
 
-import { Raft, type RaftConfig, type RaftStart } from '../../../raft/core/raft.ts'
+import type { RaftConfig, RaftStart } from '../../../raft/core/config.ts'
+import { Raft } from '../../../raft/core/raft.ts'
 import {
   type ApplyTask,
   type Checkpoint,

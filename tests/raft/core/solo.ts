@@ -1,7 +1,7 @@
 // One core, and a test that speaks for all its peers: what does it answer to exactly this message?
 
+import type { RaftConfig } from '../../../raft/core/config.ts'
 import type { Content } from '../../../raft/core/outbox.ts'
-import type { RaftConfig } from '../../../raft/core/raft.ts'
 import type { Entry, NodeId, PeerMessage, Status } from '../../../raft/core/types.ts'
 import { FIVE, IDS, type Member, Network, startOf } from './network.ts'
 

@@ -4,7 +4,7 @@
 //
 // A sieve for the core alone, quick enough to run hundreds of times in a test; the simulator has the whole node.
 
-import type { RaftConfig } from '../../../raft/core/raft.ts'
+import type { RaftConfig } from '../../../raft/core/config.ts'
 import { Random } from '../../../raft/core/random.ts'
 import type { Entry, NodeId, PeerMessage } from '../../../raft/core/types.ts'
 import { Disk } from './disk.ts'

@@ -1,7 +1,7 @@
 // §5.3: log replication.
 
 import { describe, expect, test } from 'vitest'
-import type { RaftConfig } from '../../../../raft/core/raft.ts'
+import type { RaftConfig } from '../../../../raft/core/config.ts'
 import { entriesOf, IDS, Network, startOf } from '../network.ts'
 import { append, heartbeat, ofType, Solo } from '../solo.ts'
 
