@@ -38,6 +38,8 @@ export class Follower {
   #install: Ready['install'] = null
   /** The state machine's store is lost: any snapshot that goes on is of use, and nothing is applied before. */
   #rebuilding: boolean
+  /** A verified snapshot waits for its record to be durable. */
+  #restoring = false
 
   constructor(log: RaftLog, outbox: Outbox, persistence: Persistence, rebuilding: boolean) {
     this.#log = log
@@ -100,6 +102,8 @@ export class Follower {
   // ---- Snapshots ----
 
   offered(message: PeerMessage & { type: 'SnapshotOffer' }): void {
+    // Until a verified snapshot is in force, the state machine can begin no other. The leader repeats its offer.
+    if (this.#restoring) return
     const { from, session, checkpoint } = message
     if (!this.#isOfUse(checkpoint)) return this.#acknowledge(from, session, this.#log.commit)
     const known = this.#offerIsOld ? null : this.#offer
@@ -139,6 +143,7 @@ export class Follower {
     if (!within && checkpoint.index <= this.#log.commit) return null
     this.#outbox.note('snapshot in force', { index: checkpoint.index })
     this.#rebuilding = false
+    this.#restoring = true
     if (within) this.#log.skipTo(checkpoint.index)
     else {
       this.#log.restore(checkpoint)
@@ -152,6 +157,11 @@ export class Follower {
   /** Tells the sender, when the record is durable. */
   inForce(offer: Offer, checkpoint: Checkpoint): void {
     this.#acknowledge(offer.from, offer.session, checkpoint.index)
+  }
+
+  /** The state machine has been told to take it over. */
+  restored(): void {
+    this.#restoring = false
   }
 
   gaveUp(): void {

@@ -161,6 +161,7 @@ export class Raft {
     // Apply first: it may show proposals dead, which then leave in this same turn.
     const restore = this.#restore
     this.#restore = null
+    if (restore !== null) this.#follower.restored()
     const apply = this.#takeApply()
     this.#sendProposals()
     this.#sendReads()
