@@ -22,6 +22,8 @@ export class LeaderReads {
   /** Not yet in a round: no commit of the own term so far. */
   #deferred: { from: NodeId; ticket: number }[] = []
   #waiting: WaitingRead[] = []
+  /** Those of both kinds: a read that is asked again is kept once. */
+  readonly #open = new Set<string>()
   #acknowledged = new Map<NodeId, number>()
   sequence = 0
   /** A round must begin: the next heartbeat goes out at once. */
@@ -32,10 +34,14 @@ export class LeaderReads {
   }
 
   add(from: NodeId, ticket: number, commit: Index | null): void {
-    if (commit === null) {
-      this.#deferred.push({ from, ticket })
-      return
-    }
+    const key = `${from} ${ticket}`
+    if (this.#open.has(key)) return
+    this.#open.add(key)
+    if (commit === null) this.#deferred.push({ from, ticket })
+    else this.#wait(from, ticket, commit)
+  }
+
+  #wait(from: NodeId, ticket: number, commit: Index): void {
     if (!this.roundDue) {
       this.roundDue = true
       this.sequence++
@@ -47,7 +53,7 @@ export class LeaderReads {
   releaseDeferred(commit: Index): void {
     const deferred = this.#deferred
     this.#deferred = []
-    for (const read of deferred) this.add(read.from, read.ticket, commit)
+    for (const read of deferred) this.#wait(read.from, read.ticket, commit)
   }
 
   acknowledged(node: NodeId, sequence: number): void {
@@ -62,7 +68,9 @@ export class LeaderReads {
     answered.sort((a, b) => b - a)
     const confirmed = answered[majority(this.#members) - 1] ?? 0
     const end = this.#waiting.findIndex((read) => read.sequence > confirmed)
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end)
+    const released = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end)
+    for (const { from, ticket } of released) this.#open.delete(`${from} ${ticket}`)
+    return released
   }
 }
 
