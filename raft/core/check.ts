@@ -41,7 +41,8 @@ export function faultOf(
       return message.matches.every(isEntryId) ? null : 'matches are no entries'
     case 'SnapshotOffer':
       if (!isEntryId(message.checkpoint) || !isCount(message.configIndex)) return 'offer of nothing'
-      return message.checkpoint.index > 0 ? null : 'offer of nothing'
+      if (message.checkpoint.index === 0) return 'offer of nothing'
+      return message.checkpoint.term <= message.term ? null : 'offer from a later term'
     case 'HeartbeatResp':
       return isCount(message.readSequence) ? null : 'sequence is no count'
     case 'ReadIndex':
@@ -51,6 +52,7 @@ export function faultOf(
     case 'Propose':
     case 'ProposeRefused':
       if (!isCount(message.id.count) || !isCount(message.id.life)) return 'proposal without an id'
+      if (message.type === 'Propose' && !isCount(message.floor)) return 'proposal without a floor'
       return message.type === 'ProposeRefused' || message.id.node === message.from
         ? null
         : "proposal in another's name"
@@ -66,7 +68,8 @@ export function faultOf(
 
 function faultOfAppend(message: PeerMessage & { type: 'Append' }): string | null {
   const { prev, entries } = message
-  if (!isEntryId(prev) || !isCount(message.commit)) return 'append behind nothing'
+  if (!isEntryId(prev) || prev.term > message.term || !isCount(message.commit))
+    return 'append behind nothing'
   let { index, term } = prev
   for (const entry of entries) {
     if (entry.index !== index + 1) return 'entries are not contiguous'
