@@ -12,7 +12,8 @@
 import { faultOf } from './check.ts'
 import type { RaftConfig, RaftStart } from './config.ts'
 import { Follower } from './follower.ts'
-import { decodePin, Identities } from './identity.ts'
+import { Identities } from './identity.ts'
+import { Introductions } from './introductions.ts'
 import { invariant } from './invariant.ts'
 import type { Leader } from './leader.ts'
 import { RaftLog } from './log.ts'
@@ -25,7 +26,6 @@ import {
   type ApplyTask,
   type Bytes,
   type Checkpoint,
-  type Entry,
   type Index,
   type LocalMessage,
   type NodeId,
@@ -62,16 +62,13 @@ export class Raft {
   readonly #proposals: OwnProposals
   readonly #reads: OwnReads
 
+  readonly #introductions: Introductions
   readonly #roles: Roles
 
   #ticks = 0
   #applying: { seq: number; upTo: Index } | null = null
   #applySeq = 0
   #appliedDone: Index
-  /** A committed config entry names our store; it clears us once its leader is known. */
-  #clearPending = false
-  /** A new store id is not yet durable and announced: until then nothing is said under the old one. */
-  #muted: boolean
 
   // What the next Ready carries.
   #restore: Checkpoint | null = null
@@ -91,7 +88,13 @@ export class Raft {
     this.#outbox = new Outbox(id, () => this.#term)
     const { identity, lostEnd } = start
     this.#identities = new Identities({ self: id, identity, log, spareStore, lostEnd })
-    this.#muted = lostEnd
+    this.#introductions = new Introductions({
+      peers: this.#peers,
+      identities: this.#identities,
+      outbox: this.#outbox,
+      persistence: this.#persistence,
+      muted: lostEnd,
+    })
     log.commitTo(start.commit)
     this.#follower = new Follower(log, this.#outbox, this.#persistence, start.rebuilding)
     this.#appliedDone = applied
@@ -106,7 +109,7 @@ export class Raft {
       follower: this.#follower,
       onLeaderKnown: () => {
         this.#reads.askAgain()
-        this.#maybeClear()
+        this.#introductions.maybeClear(this.#leaderId)
       },
     })
   }
@@ -118,7 +121,9 @@ export class Raft {
     this.#persistence.tick()
     this.#proposals.tick()
     this.#reads.tick()
-    this.#askToBeKnown()
+    const { heartbeatTicks, electionTicks } = this.#config
+    if (this.#ticks % (2 * heartbeatTicks) === 0) this.#introductions.ask()
+    if (this.#ticks % electionTicks === 0) this.#askForSnapshot()
     this.#roles.tick()
   }
 
@@ -149,7 +154,7 @@ export class Raft {
 
   /** To the best suited follower if none is named. False: this node does not lead, or nobody can take over. */
   transferLeadership(to: NodeId | null = null): boolean {
-    const successor = to ?? this.#leader?.bestSuccessor() ?? null
+    const successor = to ?? this.#leader?.replication.bestSuccessor() ?? null
     if (this.#leader === null || successor === null) return false
     return this.#leader.transfer(successor)
   }
@@ -178,8 +183,8 @@ export class Raft {
       append: task,
       restore,
       apply,
-      reads: this.#leader?.takeReadTasks() ?? [],
-      offers: this.#leader?.takeOffers() ?? [],
+      reads: this.#leader?.replication.takeReadTasks() ?? [],
+      offers: this.#leader?.replication.takeOffers() ?? [],
       install: this.#follower.takeInstall(),
       removeBefore: this.#removeBefore,
       readStates: this.#readStates,
@@ -207,7 +212,9 @@ export class Raft {
       applied: this.#appliedDone,
       pendingProposals: this.#proposals.size,
       transferringTo: this.#leader?.transferringTo ?? null,
-      peers: this.#leader?.status() ?? this.#peers.map((node) => this.#identities.statusOf(node)),
+      peers:
+        this.#leader?.replication.status() ??
+        this.#peers.map((node) => this.#identities.statusOf(node)),
     }
   }
 
@@ -229,7 +236,7 @@ export class Raft {
     if (entries.length === 0) return null
     for (const entry of entries) {
       this.#proposals.handedOut(entry)
-      if (entry.type === 'config') this.#configCommitted(entry)
+      if (entry.type === 'config') this.#introductions.configCommitted(entry, this.#leaderId)
     }
     this.#applying = { seq: ++this.#applySeq, upTo: entries.at(-1)!.index }
     return { seq: this.#applySeq, entries }
@@ -264,6 +271,11 @@ export class Raft {
     if (this.#reads.answered(state.ticket, state.index)) this.#readStates.push(state)
   }
 
+  #askForSnapshot(): void {
+    if (this.#follower.wantsOffer && this.#leaderId !== null)
+      this.#outbox.send(this.#leaderId, { type: 'NeedSnapshot' })
+  }
+
   // ---- Completions and links ----
 
   #fromDriver(message: LocalMessage): void {
@@ -276,7 +288,12 @@ export class Raft {
         this.#applying = null
         return
       case 'ReadDone':
-        return this.#leader?.readDone(message.peer, message.session, message.from, message.entries)
+        return this.#leader?.replication.readDone(
+          message.peer,
+          message.session,
+          message.from,
+          message.entries,
+        )
       case 'PeerMet':
         return this.#peerMet(message.peer, message.store)
       case 'PeerLost':
@@ -288,7 +305,11 @@ export class Raft {
       case 'LogTrimmed':
         return this.#log.trimmedTo(message.first)
       case 'OfferReady':
-        return this.#leader?.offerReady(message.peer, message.session, message.checkpoint)
+        return this.#leader?.replication.offerReady(
+          message.peer,
+          message.session,
+          message.checkpoint,
+        )
       case 'SnapshotVerified':
         if (message.checkpoint === null) return this.#follower.gaveUp()
         return this.#snapshotVerified(message.checkpoint)
@@ -299,10 +320,10 @@ export class Raft {
 
   #appendDone(seq: number): void {
     const task = this.#persistence.done(seq, this.#log)
-    if (task.identity?.store === this.#identities.current.store) this.#muted = false
+    if (task.identity !== null) this.#introductions.saved(task.identity)
     if (task.checkpoint !== null) {
       if (task.base) this.#restore = task.checkpoint
-      const keepsFrom = this.#leader?.keepsFrom ?? Number.MAX_SAFE_INTEGER
+      const keepsFrom = this.#leader?.replication.keepsFrom ?? Number.MAX_SAFE_INTEGER
       this.#removeBefore = Math.min(task.checkpoint.index + 1, keepsFrom)
     }
     this.#roles.voteDurable()
@@ -312,59 +333,11 @@ export class Raft {
   #peerMet(peer: NodeId, store: StoreId): void {
     this.#identities.meet(peer, store)
     if (!this.#identities.counts(peer)) this.#outbox.note('peer is suspect', { peer, store })
-    this.#remember(peer)
+    this.#introductions.tell(peer)
     this.#leader?.met(peer, store)
     if (peer !== this.#leaderId) return
     this.#proposals.resendAll()
     this.#reads.askAgain()
-  }
-
-  // ---- Who may promise (identity.ts) ----
-
-  #askToBeKnown(): void {
-    const { heartbeatTicks, electionTicks } = this.#config
-    if (this.#ticks % (2 * heartbeatTicks) === 0)
-      for (const peer of this.#peers)
-        if (!this.#identities.mayPromise(peer)) this.#outbox.send(peer, { type: 'Introduce' })
-    const { wantsOffer } = this.#follower
-    if (wantsOffer && this.#leaderId !== null && this.#ticks % electionTicks === 0)
-      this.#outbox.send(this.#leaderId, { type: 'NeedSnapshot' })
-  }
-
-  /** Tells a peer what we remember of it; only when its pin is durable. */
-  #remember(peer: NodeId): void {
-    this.#outbox.promise(peer, { type: 'Remembered', ...this.#identities.remembered(peer) })
-  }
-
-  #told(message: PeerMessage & { type: 'Remembered' }): void {
-    const outcome = this.#identities.told(message.from, message, this.#term)
-    if (outcome === 'nothing') return
-    this.#outbox.note(outcome, { told: message.from, store: this.#identities.current.store })
-    if (outcome !== 'lost') return
-    this.#outbox.forgetAllPromises()
-    this.#muted = true
-    this.#roles.becomeFollower(null)
-  }
-
-  /** A config entry is committed: everybody pins the new store id of the node it names. */
-  #configCommitted(entry: Entry): void {
-    const pin = decodePin(entry.data)
-    if (pin === null) return
-    this.#outbox.note('pinned', { peer: pin.node, store: pin.store })
-    if (this.#identities.commitPin(pin, entry.index)) this.#clearPending = true
-    this.#maybeClear()
-  }
-
-  /**
-   * This node may vote again, once it knows the leader whose commit clears it: it then holds its term with its vote
-   * for that leader, so that nothing it has forgotten can be contradicted (DESIGN.md, rule 4).
-   */
-  #maybeClear(): void {
-    if (!this.#clearPending || this.#leaderId === null) return
-    this.#clearPending = false
-    if (this.#persistence.vote === null) this.#persistence.voteFor(this.#leaderId)
-    this.#identities.cleared()
-    this.#outbox.note('cleared', { store: this.#identities.current.store })
   }
 
   // ---- Messages of peers ----
@@ -373,9 +346,12 @@ export class Raft {
     const { id, members } = this.#config
     const fault = faultOf(message, id, members, this.#term)
     if (fault !== null) return this.#outbox.note('refused', { from: message.from, fault })
-    if (this.#muted) return
-    if (message.type === 'Introduce') return this.#remember(message.from)
-    if (message.type === 'Remembered') return this.#told(message)
+    if (this.#introductions.muted) return
+    if (message.type === 'Introduce') return this.#introductions.tell(message.from)
+    if (message.type === 'Remembered') {
+      if (this.#introductions.told(message)) this.#roles.becomeFollower(null)
+      return
+    }
     if (!this.#identities.mayPromise(message.from))
       return this.#outbox.send(message.from, { type: 'Introduce' })
     // Pre-votes speak of a term that nobody has entered yet.
@@ -410,11 +386,16 @@ export class Raft {
       case 'AppendOk':
         return this.#leader?.acknowledged(from, message.session, message.match)
       case 'AppendConflict':
-        return this.#leader?.conflicted(from, message.session, message.prev, message.hint)
+        return this.#leader?.replication.conflicted(
+          from,
+          message.session,
+          message.prev,
+          message.hint,
+        )
       case 'HeartbeatResp':
         return this.#leader?.heartbeatAnswered(from, message.session, message.readSequence)
       case 'NeedSnapshot':
-        return this.#leader?.snapshotWanted(from)
+        return this.#leader?.replication.snapshotWanted(from)
       case 'TimeoutNow':
         return this.#roles.onTimeoutNow(from)
       case 'ReadIndex':
@@ -493,8 +474,7 @@ export class Raft {
     // Otherwise it comes into force when its record is durable.
     if (taken.within) this.#restore = checkpoint
     const { offer } = taken
-    if (this.#identities.adopt(offer.pins, offer.configIndex)) this.#clearPending = true
-    this.#maybeClear()
+    this.#introductions.adopt(offer.pins, offer.configIndex, this.#leaderId)
     if (offer.from === this.#leaderId) this.#follower.inForce(offer, checkpoint)
   }
 }

@@ -104,7 +104,7 @@ export class Roles {
 
   /** The leader's process, or the way to it, is gone: no need to wait for the timeout, nor to shield it. */
   lost(peer: NodeId): void {
-    this.leader?.lost(peer)
+    this.leader?.replication.lost(peer)
     if (peer !== this.leaderId) return
     this.leaderId = null
     this.#becomePreCandidate('link closed')
@@ -266,7 +266,7 @@ export class Roles {
 
   #leaderTick(leader: Leader): void {
     leader.tick()
-    if (!leader.hearsMajority()) {
+    if (!leader.replication.hearsMajority()) {
       this.#outbox.note('hears no majority')
       return this.becomeFollower(null)
     }
@@ -284,12 +284,12 @@ export class Roles {
   #watchDisk(leader: Leader): void {
     const { diskStallTicks, electionTicks } = this.#config
     const stalled = this.#persistence.unfinishedTicks
-    if (stalled < diskStallTicks || !leader.advancedWithin(diskStallTicks)) return
+    if (stalled < diskStallTicks || !leader.replication.advancedWithin(diskStallTicks)) return
     if (stalled >= diskStallTicks + electionTicks) {
       this.#outbox.note('disk stalled, silent')
       return this.becomeFollower(null)
     }
-    const successor = leader.bestSuccessor()
+    const successor = leader.replication.bestSuccessor()
     if (leader.transferringTo === null && successor !== null) leader.transfer(successor)
   }
 
