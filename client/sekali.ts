@@ -227,20 +227,30 @@ export class Sekali {
     return this.#delivery.count()
   }
 
-  /** Resolves when all that was published before has ended, well or not, and the outbox is empty. */
+  /**
+   * Resolves when all that was published before is stored and the outbox is empty. Rejects, when all of it has ended,
+   * with the first failure that a publisher met since its last flush.
+   */
   async flush(): Promise<void> {
-    await Promise.all([...this.#publishers].map((publisher) => publisher.flush()))
-    await Promise.allSettled(this.#calls)
+    await this.#settle((publisher) => publisher.flush())
     await this.#delivery.idle()
   }
 
-  /** Takes no more calls, waits for those under way, and lets go of connections and outbox. */
+  /** Takes no more calls, waits for those under way, and lets go of connections and outbox. Rejects as flush() does. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#publishers].map((publisher) => publisher.close()))
+    try {
+      await this.#settle((publisher) => publisher.close())
+    } finally {
+      await this.#delivery.close()
+      await this.#ports.transport.close()
+    }
+  }
+
+  async #settle(end: (publisher: Publisher) => Promise<void>): Promise<void> {
+    const ended = await Promise.allSettled([...this.#publishers].map(end))
     await Promise.allSettled(this.#calls)
-    await this.#delivery.close()
-    await this.#ports.transport.close()
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
   #deliver(

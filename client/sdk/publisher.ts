@@ -59,6 +59,8 @@ export class Publisher {
   readonly #unsettled = new Set<Waiting>()
   #unsettledBytes = 0
   #room: PromiseWithResolvers<void> | null = null
+  /** The first since the last flush; `error` is whatever was thrown. */
+  #failure: { readonly error: unknown } | null = null
   #closed = false
 
   constructor(ports: PublisherPorts, given: PublisherOptions = {}) {
@@ -80,9 +82,40 @@ export class Publisher {
     return this.#room.promise
   }
 
-  /** Resolves with what became of the event; rejects with a PublishError, or TypeError for what JSON cannot hold. */
-  async publish(event: NewEvent): Promise<Published> {
-    if (this.#closed) throw new Error('this publisher is closed')
+  /**
+   * Resolves with what became of the event; rejects as Sekali.publish does, with a PublishError of this event. Who lets go
+   * of the promise is told by flush() or close().
+   */
+  publish(event: NewEvent): Promise<Published> {
+    if (this.#closed) return Promise.reject(new Error('this publisher is closed'))
+    const published = this.#enqueue(event)
+    published.catch((error: unknown) => {
+      this.#failure ??= { error }
+    })
+    return published
+  }
+
+  /**
+   * Sends without waiting for more; resolves when all that was published before is stored. Rejects, when all of it has
+   * ended, with the first failure since the last flush.
+   */
+  async flush(): Promise<void> {
+    const before = [...this.#unsettled].map(({ promise }) => promise)
+    this.#due = this.#queue.length
+    this.#pump()
+    await Promise.allSettled(before)
+    const failure = this.#failure
+    this.#failure = null
+    if (failure !== null) throw failure.error
+  }
+
+  /** Takes nothing more, and flushes. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.flush()
+  }
+
+  async #enqueue(event: NewEvent): Promise<Published> {
     const encoded = this.#ports.encode(event)
     const waiting = { event: encoded, ...Promise.withResolvers<Published>() }
     this.#queue.push(waiting)
@@ -91,20 +124,6 @@ export class Publisher {
     this.#unsettledBytes += encoded.bytes
     this.#pump()
     return waiting.promise
-  }
-
-  /** Sends without waiting for more; resolves when all that was published before has ended, well or not. */
-  async flush(): Promise<void> {
-    const before = [...this.#unsettled].map(({ promise }) => promise)
-    this.#due = this.#queue.length
-    this.#pump()
-    await Promise.allSettled(before)
-  }
-
-  /** Takes nothing more, and flushes. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.flush()
   }
 
   #pump(): void {
