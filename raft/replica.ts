@@ -346,6 +346,7 @@ export class Replica<Result> {
 
   #appliedTo(applied: Index): void {
     this.#applied = applied
+    this.#receiver.applied(applied)
     if (this.#appliedWaiters.length === 0) return
     const waiting = this.#appliedWaiters
     this.#appliedWaiters = waiting.filter(({ index }) => index > applied)

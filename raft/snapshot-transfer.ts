@@ -112,6 +112,13 @@ export class SnapshotReceiver {
     })
   }
 
+  /** The log has brought the state machine as far by itself: the transfer is of no use any more. */
+  applied(index: number): void {
+    if (this.#install === null || index < this.#install.checkpoint.index) return
+    this.#install = null
+    this.#ended(null)
+  }
+
   tick(): void {
     if (this.#install === null || ++this.#ticks < this.#askAgainTicks) return
     if (++this.#asksUnanswered <= ASKS_UNANSWERED_MAX) return this.#ask(this.#install)

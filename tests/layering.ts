@@ -10,7 +10,7 @@ import ts from 'typescript'
 export type Sources = ReadonlyMap<string, string>
 
 /** A file longer than this holds two ideas. Tests may list more cases than one idea needs. */
-export const SOURCE_LINES_MAX = 450
+export const SOURCE_LINES_MAX = 500
 export const TEST_LINES_MAX = 700
 
 interface Layer {

@@ -25,6 +25,8 @@ import type { EventId, Page, PageQuery, TopicSummary, TopicsPage } from './types
 
 /** Events looked at for one page, unless the query says otherwise. */
 export const SCAN_EVENTS_MAX = 20_000
+/** Bytes of JSON in one page; the first event is given whatever its size. */
+export const PAGE_BYTES_MAX = 8 * 1024 * 1024
 /** Values fetched at once when the topic index leads to them. */
 const VALUES_AT_ONCE = 16
 
@@ -61,6 +63,7 @@ export class StoreQueries {
     const scanMax = query.scanMax ?? SCAN_EVENTS_MAX
     const events: Uint8Array[] = []
     let lastTaken = 0
+    let bytes = 0
     let seen = 0
     for await (const value of values) {
       for (const position of step(value, span)) {
@@ -69,7 +72,10 @@ export class StoreQueries {
           if (fits(walk)) {
             // One more than asked is looked for, so that `next` is null when there is none.
             if (events.length === query.limit) return { events, next: lastTaken }
-            events.push(eventJson(walk, position))
+            const event = eventJson(walk, position)
+            bytes += event.length
+            if (bytes > PAGE_BYTES_MAX && events.length > 0) return { events, next: lastTaken }
+            events.push(event)
             lastTaken = position
           }
         }
