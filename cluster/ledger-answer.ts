@@ -6,7 +6,8 @@ import { publishAnswerSchema } from '../client/contract/publish.ts'
 import { SekaliError } from '../client/errors.ts'
 import type { Answer as LedgerAnswer } from '../client/ledger/history.ts'
 import { failedAnswer, publishedAnswer } from '../client/ledger/wire.ts'
-import { type Answer, failureText } from './http.ts'
+import { wasNeverSent } from '../client/sdk/transport.ts'
+import type { Answer } from './http.ts'
 
 export interface Id {
   readonly topic: string
@@ -35,9 +36,9 @@ export function errorKind(answer: Answer): string {
   return code === null ? `status ${answer.status}` : `${answer.status} ${code}`
 }
 
-/** No answer came at all; whether the node took the request, nobody knows. */
-export function lostKind(error: unknown): string {
-  return failureText(error)
+/** No answer came at all: it is open whether the node took the request, unless no connection was made. */
+export function lostOutcome(error: unknown): LedgerAnswer {
+  return failedAnswer(wasNeverSent(error) ? new SekaliError('unreachable', '') : error)
 }
 
 function problemCode({ status, body }: Answer) {

@@ -1,5 +1,8 @@
 // A terminal with lines that stay and, below them, one block that is redrawn in place; or a pipe, with lines alone.
 
+/** What colours text; split by it, every second part is one. */
+const ESCAPE = new RegExp(`(${String.fromCharCode(0x1b)}\\[\\d*m)`)
+
 export class Screen {
   readonly redraws: boolean
   readonly #output: NodeJS.WriteStream
@@ -28,7 +31,7 @@ export class Screen {
     // A line that wraps would count as two when it is erased.
     this.#block = block
       .split('\n')
-      .map((line) => line.slice(0, width))
+      .map((line) => clipped(line, width))
       .join('\n')
     this.#output.write(erase + this.#block)
   }
@@ -37,4 +40,18 @@ export class Screen {
     const lines = this.#block.split('\n').length - 1
     return lines === 0 ? '' : `\x1b[${lines}A\r\x1b[J`
   }
+}
+
+/** The first `width` characters that can be seen, and every colour escape: what they turn on is turned off again. */
+export function clipped(line: string, width: number): string {
+  let seen = 0
+  return line
+    .split(ESCAPE)
+    .map((part, place) => {
+      if (place % 2 === 1) return part
+      const shown = [...part].slice(0, width - seen).join('')
+      seen += [...shown].length
+      return shown
+    })
+    .join('')
 }
