@@ -16,7 +16,7 @@ import { DigestRing } from './digest-ring.ts'
 import { scanDigest } from './digest-scan.ts'
 import { FirstTopics } from './first-topics.ts'
 import { Frontier } from './frontier.ts'
-import { APPLIED_MARK, FORMAT_MARK, FORMAT_VERSION, INSTALL_MARK } from './keys.ts'
+import { APPLIED_MARK, FORMAT_MARK, FORMAT_VERSION, INSTALL_MARK, REFILL_MARK } from './keys.ts'
 import {
   decodeAppliedMark,
   decodeInstallMark,
@@ -57,6 +57,8 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   #frontier: Frontier
   #index: Index = 0
   #term: Term = 0
+  /** Emptied, and not durable since: whatever index it shows, it may have holes below it. */
+  #refilling: boolean
   #receiver: SnapshotReceiver | null = null
   #stats: StoreStats | null = null
   /** How often the store was emptied. */
@@ -67,23 +69,27 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     makeDurable: MakeDurable,
     shownApplied: Index,
     mark: InstallMark | null,
+    refilling: boolean,
   ) {
     this.#store = store
     this.#makeDurable = makeDurable
     this.#shownApplied = shownApplied
     this.#mark = mark
+    this.#refilling = refilling
     this.#frontier = new Frontier(store, EMPTY_TOTALS)
     this.#queries = new StoreQueries(store)
   }
 
   /** Over an open database with `view` encodings. Nothing is in force until redoFrom() or restore(). */
   static async open(store: SortedStore, makeDurable: MakeDurable): Promise<DedupStateMachine> {
-    const [applied, mark] = await store.getMany([APPLIED_MARK, INSTALL_MARK])
+    const marks = [APPLIED_MARK, INSTALL_MARK, REFILL_MARK]
+    const [applied, mark, refill] = await store.getMany(marks)
     return new DedupStateMachine(
       store,
       makeDurable,
       applied === undefined ? 0 : decodeAppliedMark(applied).index,
       mark === undefined ? null : decodeInstallMark(mark),
+      refill !== undefined,
     )
   }
 
@@ -111,6 +117,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     this.#lives += 1
     this.#receiver = null
     await this.#enforce(NOTHING_APPLIED, EMPTY_TOTALS)
+    await this.#setRefilling(true)
     await this.#setMark({ phase: 'emptying', offer: NOTHING_APPLIED })
     await clearContent(this.#store)
     await this.#flush()
@@ -155,6 +162,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     // Of what is applied now: apply() may go on beside it.
     const checkpoint = this.offer()
     await this.#flush()
+    if (this.#refilling) await this.#setRefilling(false)
     return checkpoint
   }
 
@@ -273,7 +281,9 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
 
   /** Did the store get as far as the log's checkpoint, by applying or by a verified snapshot? */
   async #holds(checkpoint: Checkpoint, position: number): Promise<boolean> {
-    const gotThere = this.#shownApplied >= checkpoint.index || this.#verified(checkpoint)
+    const applied = this.#shownApplied >= checkpoint.index
+    const durable = !this.#refilling || checkpoint.index === 0
+    const gotThere = (applied && durable) || this.#verified(checkpoint)
     return gotThere && (await endsAt(this.#store, position))
   }
 
@@ -290,8 +300,10 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
       const batch = this.#store.batch()
       batch.put(APPLIED_MARK, encodeAppliedMark(checkpoint))
       batch.del(INSTALL_MARK)
+      batch.del(REFILL_MARK)
       await batch.write()
       this.#mark = null
+      this.#refilling = false
       this.#shownApplied = checkpoint.index
     }
     await this.#firstTopics.load(this.#store, totals.position)
@@ -338,6 +350,15 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     await batch.write()
     this.#mark = mark
     if (mark !== null) await this.#flush()
+  }
+
+  /** Set before a mark that is flushed; taken away only when all is durable. */
+  async #setRefilling(refilling: boolean): Promise<void> {
+    const batch = this.#store.batch()
+    if (refilling) batch.put(REFILL_MARK, Uint8Array.of(FORMAT_VERSION))
+    else batch.del(REFILL_MARK)
+    await batch.write()
+    this.#refilling = refilling
   }
 
   #flush(): Promise<void> {

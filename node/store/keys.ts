@@ -31,6 +31,7 @@ export const FORMAT_MARK = Buffer.from('mformat')
 export const FORMAT_VERSION = 1
 export const APPLIED_MARK = Buffer.from('mapplied')
 export const INSTALL_MARK = Buffer.from('minstall')
+export const REFILL_MARK = Buffer.from('mrefill')
 
 export function entryKey(position: number): Uint8Array {
   const key = new Uint8Array(1 + POSITION_BYTES)
