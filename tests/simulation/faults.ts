@@ -2,7 +2,8 @@
 //
 // Which kinds, and how often, the seed has drawn. What a kind does to the cluster is here; what the cluster must do about it is
 // the checkers' affair. A directory is only lost, set back or cut while every other node still knows its own
-// promises: two that forgot are beyond what three nodes can bear, and the cluster then rightly waits for ever.
+// promises: two that forgot are beyond what three nodes can bear, and the cluster then rightly waits for ever. One that
+// is set back shows its old id, so only what the others have seen of it gives it away: until then nothing else strikes.
 
 import type { SimCluster } from './sim-cluster.ts'
 import type { SimNode } from './sim-node.ts'
@@ -11,6 +12,27 @@ import { MS, SECOND } from './world.ts'
 
 /** Strikes once; what it breaks it mends by itself, later. */
 type Fault = (cluster: SimCluster, random: Stream) => void
+
+/** For `npm run simulate -- --scenario`: what strikes, and nothing else. */
+export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
+  calm: [],
+  'kill-leader': ['kill the leader'],
+  'kill-all': ['kill all', 'power-cut all'],
+  power: ['power-cut a node', 'power-cut the leader', 'power-cut all'],
+  'crash-loop': ['crash again while starting'],
+  rolling: ['stop cleanly', 'hand over'],
+  partition: ['split in two', 'isolate a node', 'isolate the leader'],
+  'one-way': ['a node cannot hear', 'a node cannot speak'],
+  'partial-partition': ['cut one link', 'flap a link'],
+  clog: ['clog a link', 'break a connection'],
+  pause: ['pause a node', 'pause the leader'],
+  'slow-disk': ['slow disk', 'slow disk of the leader'],
+  'broken-disk': ['failing disk', 'hanging disk'],
+  wipe: ['lose the directory'],
+  rollback: ['set the directory back', 'cut the end of the log'],
+  store: ['lose the store'],
+  'bit-flip': ['flip a bit in the log'],
+}
 
 const upTo = (random: Stream, low: number, high: number) =>
   Math.round(random.logarithmic(low, high))
@@ -31,7 +53,7 @@ const FAULTS = {
   'crash again while starting': (cluster, random) => {
     const node = cluster.anyNode()
     for (let delayUs = 0, i = random.between(2, 5); i > 0; i--) {
-      cluster.world.after(delayUs, 'crash loop', () => {
+      cluster.later(delayUs, 'crash loop', () => {
         node.crash(random.chance(0.5) ? 'kill' : 'power')
         cluster.startSoon(node, random.below(50 * MS))
       })
@@ -81,7 +103,7 @@ const FAULTS = {
     if (a === undefined || b === undefined) return
     const periodUs = upTo(random, 50 * MS, 1 * SECOND)
     for (let i = 0; i < 10; i++)
-      cluster.world.after(i * periodUs, 'flap', () => {
+      cluster.later(i * periodUs, 'flap', () => {
         if (i % 2 === 0) cluster.network.cut(a.id, b.id)
         else cluster.network.heal(a.id, b.id)
       })
@@ -115,7 +137,7 @@ const FAULTS = {
     const node = cluster.anyNode()
     if (!cluster.maySuffer(node)) return
     node.crash('power')
-    node.storeDisk.wipe()
+    node.loseStore()
     cluster.startSoon(node, upTo(random, 10 * MS, 1 * SECOND))
   },
   'lose the directory': (cluster, random) => {
@@ -125,6 +147,38 @@ const FAULTS = {
     cluster.forget(node, () => node.wipe())
     cluster.startSoon(node, upTo(random, 10 * MS, 3 * SECOND))
   },
+  'set the directory back': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.mayBeSetBack(node)) return
+    const log = node.logDisk.copy()
+    const store = node.storeDisk.copy()
+    const { life } = node
+    cluster.later(upTo(random, 50 * MS, 10 * SECOND), 'set back', () => {
+      if (node.life !== life || !cluster.mayBeSetBack(node)) return
+      node.crash('kill')
+      cluster.setBack(node, () => {
+        node.logDisk.restore(log)
+        node.storeDisk.restore(store)
+      })
+      cluster.startSoon(node, random.below(1 * SECOND))
+    })
+  },
+  'cut the end of the log': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.mayBeSetBack(node)) return
+    node.crash('power')
+    cluster.setBack(node, () => node.logDisk.loseWrites(random.between(1, 20)))
+    cluster.startSoon(node, random.below(1 * SECOND))
+  },
+  'flip a bit in the log': (cluster, random) => {
+    const node = cluster.anyNode()
+    const status = node.status()
+    if (status === null || !cluster.mayForget(node)) return
+    const { last, firstIndex } = status
+    if (last.index < firstIndex) return
+    node.logDisk.rot(random.between(firstIndex, last.index))
+    crash(cluster, node, random.chance(0.5) ? 'kill' : 'power', random)
+  },
 } satisfies Record<string, Fault>
 
 export type FaultKind = keyof typeof FAULTS
@@ -132,6 +186,7 @@ export type FaultKind = keyof typeof FAULTS
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
 
 export function strike(kind: FaultKind, cluster: SimCluster): void {
+  if (cluster.isSettingBack) return
   cluster.world.trace.note('', kind)
   FAULTS[kind](cluster, cluster.world.streams.faults)
 }
@@ -144,7 +199,7 @@ function crash(cluster: SimCluster, node: SimNode, how: 'kill' | 'power', random
 function pause(cluster: SimCluster, node: SimNode, random: Stream): void {
   node.pause()
   const { process } = node
-  cluster.world.after(upTo(random, 20 * MS, 5 * SECOND), 'resume', () => {
+  cluster.later(upTo(random, 20 * MS, 5 * SECOND), 'resume', () => {
     if (node.process === process) node.resume()
   })
 }
@@ -159,7 +214,7 @@ function cutFor(
     for (const { id: to } of cluster.nodes)
       if (from !== to && chosen(from, to)) links.push([from, to])
   for (const [from, to] of links) cluster.network.cut(from, to)
-  cluster.world.after(upTo(random, 50 * MS, 8 * SECOND), 'heal', () => {
+  cluster.later(upTo(random, 50 * MS, 8 * SECOND), 'heal', () => {
     for (const [from, to] of links) cluster.network.heal(from, to)
   })
 }
@@ -172,7 +227,7 @@ function diskWeatherFor(
 ): void {
   const struck = node ?? cluster.anyNode()
   struck.diskWeather = { ...cluster.plan.disk, ...worse }
-  cluster.world.after(upTo(random, 100 * MS, 5 * SECOND), 'disk mended', () => {
+  cluster.later(upTo(random, 100 * MS, 5 * SECOND), 'disk mended', () => {
     struck.diskWeather = cluster.plan.disk
   })
 }

@@ -6,7 +6,6 @@ import type {
   Index,
   NodeId,
   Status,
-  StoreId,
   TraceEvent,
   WireMessage,
 } from '../../raft/core/types.ts'
@@ -41,11 +40,10 @@ export interface Observer {
   /** After each turn of its replica. */
   turned?(node: Observed, status: Status): void
   noted?(node: Observed, event: TraceEvent): void
-  /** An answer leaves for the client: these entries' positions are acknowledged. */
-  acknowledged?(node: Observed, positions: readonly number[]): void
+  /** Just before: it can still be looked at. */
   died?(node: Observed, how: Death): void
   /** The directory was emptied or set back: what the node promised before is forgotten. */
-  forgot?(node: Observed, store: StoreId | null): void
+  forgot?(node: Observed): void
 }
 
 /** kill: the operating system keeps what was written; power: only what was synced stays. */

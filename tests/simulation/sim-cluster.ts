@@ -14,6 +14,18 @@ import type { Plan } from './swarm.ts'
 import { Trace } from './trace.ts'
 import { MS, SECOND, World } from './world.ts'
 
+interface Amnesia {
+  readonly life: number
+  /** Its directory shows the old store id: it may not even know. */
+  readonly setBack: boolean
+  wasSuspect: boolean
+  /** It runs; if it has forgotten something that matters, it will be told soon. */
+  upSinceUs: number | null
+}
+
+/** A node that was set back and is not told so within this time has forgotten nothing that matters. */
+const NOTHING_FORGOTTEN_US = 5 * SECOND
+
 export class SimCluster {
   readonly plan: Plan
   readonly world: World
@@ -22,9 +34,9 @@ export class SimCluster {
   readonly nodes: readonly SimNode[]
   readonly observers: Observer[]
   /** Nodes whose directory was lost or set back, with the life that found it so. */
-  readonly #amnesiacs = new Map<SimNode, { life: number; wasSuspect: boolean }>()
-  /** While false, nothing is started again: the cluster is being healed by hand. */
-  supervised = true
+  readonly #amnesiacs = new Map<SimNode, Amnesia>()
+  /** Faults may strike, and what they broke is mended by their own follow-ups. */
+  #safe = false
 
   constructor(plan: Plan, trace = new Trace()) {
     this.plan = plan
@@ -53,7 +65,7 @@ export class SimCluster {
     this.nodes = plan.members.map((id, i) => {
       const node = new SimNode(id, around, plan.disk)
       node.tickRate = plan.tickRates[i] ?? 1
-      node.onEnd = () => this.startSoon(node, this.world.streams.faults.below(SECOND))
+      node.onEnd = () => this.#ended(node)
       byId.set(id, node)
       return node
     })
@@ -92,7 +104,28 @@ export class SimCluster {
 
   startSoon(node: SimNode, delayUs: number): void {
     this.world.after(delayUs, 'start', () => {
-      if (this.supervised) node.start()
+      if (!this.#keptDown.has(node)) node.start()
+    })
+  }
+
+  /** The follow-up of a fault: void once the cluster is healed. */
+  later(delayUs: number, label: string, run: () => void): void {
+    this.world.after(delayUs, label, () => {
+      if (this.#safe) return
+      this.world.unsettled()
+      run()
+    })
+  }
+
+  /** A supervisor starts it again; if it refuses, somebody takes the damaged directory away, and it begins anew. */
+  #ended(node: SimNode): void {
+    if (node.down !== 'refused to start')
+      return this.startSoon(node, this.world.streams.faults.below(SECOND))
+    this.world.after(SECOND, 'operator', () => {
+      if (node.down !== 'refused to start') return
+      if (!this.mayForget(node)) return this.#ended(node)
+      this.forget(node, () => node.wipe())
+      this.startSoon(node, 0)
     })
   }
 
@@ -107,21 +140,33 @@ export class SimCluster {
     this.world.unsettled()
   }
 
-  /** All faults end, for the nodes of the core; the others stay as they are. */
+  /** All faults end, for the nodes of the core; the others are cut off, or down, until they are in a core too. */
   heal(core: readonly SimNode[] = this.nodes): void {
     this.world.trace.note('', `heal ${core.map(({ id }) => id).join()}`)
-    this.supervised = true
-    this.network.weather = { ...CLEAR }
-    for (const a of core)
-      for (const b of core) {
-        if (a === b) continue
-        this.network.heal(a.id, b.id)
-        this.network.clog(a.id, b.id, 0)
+    this.#safe = true
+    this.network.weather = CLEAR
+    this.network.healAll()
+    this.#keptDown.clear()
+    for (const node of this.nodes) {
+      if (!core.includes(node)) this.#leaveBroken(node)
+      else {
+        node.diskWeather = GOOD_DISK
+        node.resume()
+        node.start()
       }
-    for (const node of core) {
-      node.diskWeather = GOOD_DISK
-      node.resume()
-      node.start()
+    }
+  }
+  readonly #keptDown = new Set<SimNode>()
+
+  #leaveBroken(node: SimNode): void {
+    if (this.world.streams.faults.chance(0.5)) {
+      node.crash('power')
+      this.#keptDown.add(node)
+    }
+    for (const other of this.nodes) {
+      if (other === node) continue
+      this.network.cut(node.id, other.id)
+      this.network.cut(other.id, node.id)
     }
   }
 
@@ -133,7 +178,8 @@ export class SimCluster {
   }
 
   mayForget(node: SimNode): boolean {
-    return this.nodes.length > 1 && this.#amnesiacs.size === 0 && this.#othersAreSound(node)
+    const onlyOne = this.#amnesiacs.size === 0 || this.#amnesiacs.has(node)
+    return this.nodes.length > 1 && onlyOne && this.#othersAreSound(node)
   }
 
   #othersAreSound(node: SimNode): boolean {
@@ -144,8 +190,28 @@ export class SimCluster {
   }
 
   forget(node: SimNode, how: () => void): void {
+    this.#forget(node, how, false)
+  }
+
+  /** Only while all can talk to each other: what was forgotten here must still be known there. */
+  mayBeSetBack(node: SimNode): boolean {
+    return this.mayForget(node) && this.network.isWhole && this.nodes.every((n) => !n.isPaused)
+  }
+
+  setBack(node: SimNode, how: () => void): void {
+    this.#forget(node, how, true)
+  }
+
+  get isSettingBack(): boolean {
+    for (const { setBack } of this.#amnesiacs.values()) if (setBack) return true
+    return false
+  }
+
+  #forget(node: SimNode, how: () => void, setBack: boolean): void {
     how()
-    this.#amnesiacs.set(node, { life: node.life + 1, wasSuspect: false })
+    for (const observer of this.observers) observer.forgot?.(node)
+    const life = node.life + 1
+    this.#amnesiacs.set(node, { life, setBack, wasSuspect: false, upSinceUs: null })
   }
 
   get amnesiacs(): readonly SimNode[] {
@@ -158,8 +224,11 @@ export class SimCluster {
         const node = observed as SimNode
         const amnesia = this.#amnesiacs.get(node)
         if (amnesia === undefined || node.life < amnesia.life) return
+        amnesia.upSinceUs ??= this.world.nowUs
         if (standing !== 'member') amnesia.wasSuspect = true
-        else if (amnesia.wasSuspect) this.#amnesiacs.delete(node)
+        const upUs = this.world.nowUs - amnesia.upSinceUs
+        const over = amnesia.wasSuspect || (amnesia.setBack && upUs > NOTHING_FORGOTTEN_US)
+        if (over && standing === 'member') this.#amnesiacs.delete(node)
       },
     }
   }

@@ -123,6 +123,13 @@ export class SimNetwork {
     return this.#link(from, to).cut
   }
 
+  /** Nothing is cut or clogged. */
+  get isWhole(): boolean {
+    for (const link of this.#links.values())
+      if (link.cut || link.cloggedUntilUs > this.#world.nowUs) return false
+    return true
+  }
+
   // ---- What happens to links ----
 
   /** One direction only. What is on its way is lost. */

@@ -62,6 +62,8 @@ export class SimNode implements Observed {
   #running: Running | null = null
   #down: Down = 'not started'
   #lives = 0
+  #stopping = false
+  #lacksStore = false
   readonly #around: NodeSurroundings
 
   constructor(id: NodeId, around: NodeSurroundings, diskWeather: DiskWeather) {
@@ -107,6 +109,16 @@ export class SimNode implements Observed {
     return this.#life.paused
   }
 
+  /** Runs, and nobody waits for it. */
+  get isIdle(): boolean {
+    return this.#running !== null && !this.#stopping && this.#running.aggregator.pending === 0
+  }
+
+  /** Its store was lost, and is not known to be refilled. */
+  get lacksStore(): boolean {
+    return this.#lacksStore
+  }
+
   status(): Status | null {
     return this.#running?.replica.status() ?? null
   }
@@ -147,6 +159,7 @@ export class SimNode implements Observed {
     const running = this.#running
     const life = this.#life
     if (running === null) return this.crash('kill')
+    this.#stopping = true
     running.aggregator.stopTaking()
     running.replica.transferLeadership()
     await new Promise<void>((resolve) => life.after(100 * MS, 'stopping', resolve))
@@ -172,7 +185,12 @@ export class SimNode implements Observed {
   /** The data directory is lost. The process must be down. */
   wipe(): void {
     this.logDisk.wipe()
+    this.loseStore()
+  }
+
+  loseStore(): void {
     this.storeDisk.wipe()
+    this.#lacksStore = true
   }
 
   // ---- Inside ----
@@ -228,6 +246,7 @@ export class SimNode implements Observed {
         if (this.#running === null) return
         this.#running.aggregator.moved()
         const status = this.#running.replica.status()
+        if (status.applied > 0 && !this.#running.replica.rebuilding) this.#lacksStore = false
         this.#tell((observer) => observer.turned?.(this, status))
       },
     })
@@ -314,6 +333,7 @@ export class SimNode implements Observed {
     this.#transport?.kill(how === 'power')
     this.#transport = null
     this.#running = null
+    this.#stopping = false
     this.#down = down
     this.waiting = 0
     if (how === 'power') this.storeDisk.powerCut()

@@ -71,16 +71,7 @@ export class Simulation {
   async #healed(): Promise<void> {
     const { cluster } = this
     const { world, nodes } = cluster
-    cluster.supervised = false
     const core = this.#drawCore()
-    const outside = nodes.filter((node) => !core.includes(node))
-    for (const node of outside) {
-      if (world.streams.faults.chance(0.5)) node.crash('power')
-      for (const other of core) {
-        cluster.network.cut(node.id, other.id)
-        cluster.network.cut(other.id, node.id)
-      }
-    }
     cluster.heal(core)
     const terms = () => Math.max(...nodes.map(({ id }) => cluster.memories.of(id).term))
     const termBefore = terms()
@@ -92,16 +83,17 @@ export class Simulation {
     for (const node of core) await this.#publishThrough(node)
     if (terms() - termBefore > ELECTIONS_MAX)
       broken('I19', `${terms() - termBefore} terms passed after the cluster was healed`)
-    if (outside.length > 0) cluster.heal()
+    if (core.length < nodes.length) cluster.heal()
     await world.until(() => converged(nodes), CONVERGE_US, 'all healed, converge')
   }
 
   #drawCore(): readonly SimNode[] {
     const { nodes, amnesiacs, world } = this.cluster
     const { faults } = world.streams
-    // Who forgot needs both others; a store that is being refilled needs whoever holds the rest.
+    // Who forgot needs both others; and a lost store is refilled by whoever holds the rest of the log.
     if (amnesiacs.length > 0 || nodes.some((node) => node.status()?.standing !== 'member'))
       return nodes
+    if (nodes.some((node) => node.lacksStore)) return nodes
     if (faults.chance(0.5)) return nodes
     return faults.shuffle(nodes).slice(0, Math.floor(nodes.length / 2) + 1)
   }
