@@ -1,3 +1,5 @@
+// Notes: told seldom, counted always.
+
 import { describe, expect, test } from 'vitest'
 
 import { checkLimits, DEFAULT_LIMITS } from '../../../raft/transport/limits.ts'

@@ -1,3 +1,5 @@
+// The queue of one link: lanes, bounds, and what is dropped.
+
 import { describe, expect, test } from 'vitest'
 
 import { laneOf, Outbox } from '../../../raft/transport/outbox.ts'
