@@ -92,6 +92,7 @@ export class LogProbe implements LogStorage {
   }
 
   read(from: Index, to: Index, bytesMax: number): Promise<readonly Entry[] | 'compacted'> {
+    this.#tell((observer) => observer.reached?.('a follower is fed from disk'))
     return this.#options.inner.read(from, to, bytesMax)
   }
 

@@ -11,6 +11,8 @@ import type {
 } from '../../raft/core/types.ts'
 import type { LoadedLog, LogWrite } from '../../raft/ports.ts'
 
+import type { Mark } from './marks.ts'
+
 /** A node as a checker may look at it. */
 export interface Observed {
   readonly id: NodeId
@@ -40,6 +42,8 @@ export interface Observer {
   /** After each turn of its replica. */
   turned?(node: Observed, status: Status): void
   noted?(node: Observed, event: TraceEvent): void
+  /** What only the world itself can see. */
+  reached?(mark: Mark): void
   /** Just before: it can still be looked at. */
   died?(node: Observed, how: Death): void
   /** The directory was emptied or set back: what the node promised before is forgotten. */

@@ -15,6 +15,7 @@ import type {
 import type { Ledger } from '../../client/ledger/ledger.ts'
 import { readPublish } from '../../node/edge/read-publish.ts'
 import { ACCEPTED, CONFLICT, type EntryOutcome, type StoreStats } from '../../node/store/types.ts'
+import type { Mark } from './marks.ts'
 import type { Observed, Observer } from './observer.ts'
 import type { Running, SimNode } from './sim-node.ts'
 import type { Stream } from './stream.ts'
@@ -68,8 +69,16 @@ export class SimClients implements Observer {
   #count = 0
   /** Operations answered, by kind of answer. */
   readonly answers = new Map<string, number>()
+  readonly #reached: (mark: Mark) => void
 
-  constructor(world: World, nodes: readonly SimNode[], ledger: Ledger, workload: Workload) {
+  constructor(
+    world: World,
+    nodes: readonly SimNode[],
+    ledger: Ledger,
+    workload: Workload,
+    reached: (mark: Mark) => void = () => {},
+  ) {
+    this.#reached = reached
     this.#world = world
     this.#nodes = nodes
     this.#ledger = ledger
@@ -279,6 +288,19 @@ export class SimClients implements Observer {
     const kind = `${request.type} ${answer.type}`
     this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1)
     this.#world.trace.note('client', kind)
+    if (answer.type === 'published') {
+      for (const outcome of answer.outcomes)
+        if (outcome.type === 'accepted') this.#reached('a publish is accepted')
+        else if (outcome.type === 'duplicate') {
+          this.#reached('a publish is a duplicate')
+          if (outcome.conflict) this.#reached('a publish is a duplicate with other content')
+        }
+    } else if (request.type === 'publish') {
+      if (answer.type === 'unknown') this.#reached('a publish has no known outcome')
+      if (answer.type === 'refused') this.#reached('a publish is refused')
+    } else if (answer.type === 'refused') this.#reached('a read is refused')
+    else if (answer.type !== 'unknown' && request.consistency === 'linearizable')
+      this.#reached('a linearizable read is answered')
   }
 
   #latencyUs(): number {

@@ -6,6 +6,7 @@
 import type { NodeId } from '../../raft/core/types.ts'
 import { allInvariants } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
+import { Marks } from './marks.ts'
 import { Memories } from './memory.ts'
 import type { Observed, Observer } from './observer.ts'
 import { CLEAR, SimNetwork } from './sim-network.ts'
@@ -31,7 +32,8 @@ export class SimCluster {
   readonly world: World
   readonly network: SimNetwork
   readonly memories: Memories
-  readonly nodes: readonly SimNode[]
+  readonly marks: Marks
+  readonly nodes: SimNode[]
   readonly observers: Observer[]
   /** Nodes whose directory was lost or set back, with the life that found it so. */
   readonly #amnesiacs = new Map<SimNode, Amnesia>()
@@ -42,7 +44,13 @@ export class SimCluster {
     this.plan = plan
     this.world = new World(plan.seed, trace)
     this.memories = new Memories(plan.members)
-    this.observers = [...allInvariants(this.memories, plan.members), this.#watchSuspects()]
+    this.nodes = []
+    this.marks = new Marks(this.memories, this.nodes)
+    this.observers = [
+      this.marks,
+      ...allInvariants(this.memories, plan.members),
+      this.#watchSuspects(),
+    ]
     const byId = new Map<NodeId, SimNode>()
     this.network = new SimNetwork(this.world, plan.members, {
       sent: (message) => {
@@ -62,13 +70,13 @@ export class SimCluster {
       storeFaults: plan.store,
       keepEntries: plan.keepEntries,
     }
-    this.nodes = plan.members.map((id, i) => {
+    for (const [i, id] of plan.members.entries()) {
       const node = new SimNode(id, around, plan.disk)
       node.tickRate = plan.tickRates[i] ?? 1
       node.onEnd = () => this.#ended(node)
       byId.set(id, node)
-      return node
-    })
+      this.nodes.push(node)
+    }
   }
 
   // ---- Who is there ----

@@ -12,6 +12,7 @@ import { LogDamageError, type StateMachine } from '../../raft/ports.ts'
 import { DiskHangError, Replica } from '../../raft/replica.ts'
 import { Life } from './life.ts'
 import { type DiskWeather, InjectedFault, LogProbe, logDelayUs } from './log-probe.ts'
+import type { Mark } from './marks.ts'
 import type { Death, Observed, Observer } from './observer.ts'
 import { SimLogDisk } from './sim-log.ts'
 import type { SimNetwork, SimTransport } from './sim-network.ts'
@@ -63,6 +64,7 @@ export class SimNode implements Observed {
   #down: Down = 'not started'
   #lives = 0
   #stopping = false
+  #pausedAsLeader = false
   #lacksStore = false
   readonly #around: NodeSurroundings
 
@@ -172,6 +174,7 @@ export class SimNode implements Observed {
   pause(): void {
     if (!this.#life.alive || this.#life.paused) return
     this.#around.world.trace.note(this.id, 'pause')
+    this.#pausedAsLeader = this.status()?.role === 'leader'
     this.#life.pause()
   }
 
@@ -247,10 +250,16 @@ export class SimNode implements Observed {
         this.#running.aggregator.moved()
         const status = this.#running.replica.status()
         if (status.applied > 0 && !this.#running.replica.rebuilding) this.#lacksStore = false
+        if (this.#pausedAsLeader && status.role !== 'leader') {
+          this.#pausedAsLeader = false
+          this.#reached('a paused leader finds itself deposed')
+        }
         this.#tell((observer) => observer.turned?.(this, status))
       },
     })
     if (!life.alive) return
+    if (this.#lacksStore && !replica.rebuilding && replica.status().commit > 0)
+      this.#reached('a store is redone from nothing after a loss')
     const aggregator = new Aggregator({
       nodeId: this.id,
       replica,
@@ -302,11 +311,13 @@ export class SimNode implements Observed {
         if (property === 'restore')
           return async (...[checkpoint]: Parameters<typeof target.restore>) => {
             await target.restore(checkpoint)
+            if (this.#lacksStore) this.#reached('a store is refilled by a peer')
             tell((observer) => observer.restored?.(this, checkpoint.index))
           }
         if (property === 'beginInstall' || property === 'verifyInstall' || property === 'empty')
           return async (...given: unknown[]) => {
             const answer = await value.apply(target, given)
+            if (answer === false) this.#reached('a snapshot does not verify')
             world.trace.note(this.id, `store: ${property}`, { answer: String(answer) })
             return answer
           }
@@ -320,6 +331,9 @@ export class SimNode implements Observed {
     const injected = error instanceof InjectedFault || error instanceof DiskHangError
     const damaged = error instanceof LogDamageError
     world.trace.note(this.id, 'process ends', { because: String(error) })
+    if (damaged) this.#reached('a damaged log is refused')
+    if (error instanceof InjectedFault) this.#reached('a disk refuses a write')
+    if (error instanceof DiskHangError) this.#reached('a disk hangs and the process ends')
     this.#die('kill', damaged ? 'refused to start' : 'crashed')
     if (injected || damaged) this.onEnd(error)
     else world.fail(error)
@@ -336,8 +350,15 @@ export class SimNode implements Observed {
     this.#stopping = false
     this.#down = down
     this.waiting = 0
+    const holesBefore = this.storeDisk.holes
     if (how === 'power') this.storeDisk.powerCut()
+    if (this.storeDisk.holes > holesBefore) this.#reached('a power cut leaves a store with holes')
+    this.#pausedAsLeader = false
     this.logDisk.crash(how === 'power')
+  }
+
+  #reached(mark: Mark): void {
+    this.#tell((observer) => observer.reached?.(mark))
   }
 
   #tell(say: (observer: Observer) => void): void {

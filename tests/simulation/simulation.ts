@@ -4,6 +4,7 @@
 import { Ledger, type Verdict } from '../../client/ledger/ledger.ts'
 import { broken } from './broken.ts'
 import { strike } from './faults.ts'
+import type { MarkCounts } from './marks.ts'
 import { countersOf, readFrom, SimClients } from './sim-clients.ts'
 import { SimCluster } from './sim-cluster.ts'
 import type { SimNode } from './sim-node.ts'
@@ -23,6 +24,7 @@ export interface Report {
   readonly virtualSeconds: number
   readonly verdict: Verdict
   readonly answers: ReadonlyMap<string, number>
+  readonly marks: MarkCounts
 }
 
 export class Simulation {
@@ -34,8 +36,10 @@ export class Simulation {
   constructor(plan: Plan, trace = new Trace()) {
     this.plan = plan
     this.cluster = new SimCluster(plan, trace)
-    const { world, nodes } = this.cluster
-    this.clients = new SimClients(world, nodes, this.ledger, plan.workload)
+    const { world, nodes, marks } = this.cluster
+    this.clients = new SimClients(world, nodes, this.ledger, plan.workload, (mark) =>
+      marks.hit(mark),
+    )
     this.cluster.observers.push(this.clients)
     world.afterStep = () => this.#judgeClients()
   }
@@ -164,6 +168,7 @@ export class Simulation {
       virtualSeconds: world.nowUs / SECOND,
       verdict,
       answers: this.clients.answers,
+      marks: this.cluster.marks.counts,
     }
   }
 }

@@ -34,7 +34,56 @@ export interface Plan {
   readonly safetyUs: number
 }
 
-export function planOf(seed: number, safetySeconds = 60): Plan {
+/** What a replay leaves out of the seed's own plan, to see whether it still fails. */
+export interface Overrides {
+  readonly faults?: readonly FaultKind[]
+  readonly faultEveryUs?: number
+  readonly calm?: readonly Calm[]
+}
+
+/** Parts of the weather that can be switched off. */
+export const CALMS = [
+  'loss',
+  'repeat',
+  'reorder',
+  'lives',
+  'disk',
+  'store',
+  'skew',
+  'clients',
+] as const
+export type Calm = (typeof CALMS)[number]
+
+export function planOf(seed: number, safetySeconds = 60, overrides: Overrides = {}): Plan {
+  const { faults, faultEveryUs, calm = [] } = overrides
+  let plan = drawPlan(seed, safetySeconds)
+  if (faults !== undefined) plan = { ...plan, faults }
+  if (faultEveryUs !== undefined) plan = { ...plan, faultEveryUs }
+  return calm.reduce((calmer, what) => calmed(calmer, what), plan)
+}
+
+function calmed(plan: Plan, what: Calm): Plan {
+  switch (what) {
+    case 'loss':
+      return { ...plan, network: { ...plan.network, loss: 0 } }
+    case 'repeat':
+      return { ...plan, network: { ...plan.network, repeat: 0 } }
+    case 'reorder':
+      return { ...plan, network: { ...plan.network, reorder: 0 } }
+    case 'lives':
+      return { ...plan, network: { ...plan.network, acrossLives: false } }
+    case 'disk':
+      return { ...plan, disk: { ...plan.disk, slow: 0 } }
+    case 'store':
+      return { ...plan, store: { ...plan.store, middle: 0, flush: 1 } }
+    case 'skew':
+      return { ...plan, tickRates: plan.tickRates.map(() => 1) }
+    case 'clients':
+      return { ...plan, workload: { ...plan.workload, loss: 0, twice: 0, otherContent: 0 } }
+  }
+}
+
+function drawPlan(seed: number, safetySeconds: number): Plan {
   const random = streamsOf(seed).swarm
   const size = random.chance(0.88) ? 3 : random.pick([1, 5])
   const members = Array.from({ length: size }, (_, i) => `n${i + 1}`)
