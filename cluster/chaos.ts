@@ -114,7 +114,8 @@ async function main(values: Options): Promise<number> {
       options,
     )
     writeReport(report, values)
-    screen.print(`\n${reportLines(report).join('\n')}`)
+    screen.clear()
+    screen.print(`${reportLines(report).join('\n')}`)
     return faultsFound(report).length === 0 ? 0 : 1
   } finally {
     await Promise.all(sdks.map((sdk) => sdk.close()))

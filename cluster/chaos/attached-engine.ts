@@ -6,7 +6,6 @@ import type { Engine, FaultType, NodeCondition } from './engine.ts'
 
 export class AttachedEngine implements Engine {
   readonly name = 'attach'
-  readonly crashes: readonly string[] = []
   readonly #urls: ReadonlyMap<string, string>
 
   private constructor(urls: ReadonlyMap<string, string>) {
@@ -50,6 +49,10 @@ export class AttachedEngine implements Engine {
 
   lacks(fault: FaultType): string {
     return `${fault}: the nodes are not ours to harm`
+  }
+
+  async crashes(): Promise<readonly string[]> {
+    return []
   }
 
   async startAll(): Promise<void> {}

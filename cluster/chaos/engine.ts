@@ -41,7 +41,7 @@ export interface Engine {
   /** Why this fault cannot be had here, in a few words; null: it can. */
   lacks(fault: FaultType): string | null
   /** Nodes that ended by themselves, one sentence each. */
-  readonly crashes: readonly string[]
+  crashes(): Promise<readonly string[]>
 
   startAll(): Promise<void>
   /** At once, without a chance to finish anything. */

@@ -57,9 +57,9 @@ ${section('Faults', `${grouped(report.faults.length)} in ${grouped(report.steps)
 `
 }
 
-function subtitle({ seed, engine, durationMs, startedAt, timelines, steps }: Report): string {
+function subtitle({ seed, engine, durationMs, startedAt, timelines, faults }: Report): string {
   const nodes = `${timelines.length} nodes (${engine})`
-  return `seed ${seed} · ${nodes} · ${clock(durationMs)} min under load · ${grouped(steps)} faults · started ${startedAt}`
+  return `seed ${seed} · ${nodes} · ${clock(durationMs)} min under load · ${grouped(faults.length)} faults · started ${startedAt.slice(0, 19)}Z`
 }
 
 function tiles(report: Report): string {

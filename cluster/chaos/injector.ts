@@ -78,8 +78,10 @@ export class Injector {
     afflictions.begin(hit)
     const notes: FaultNote[] = []
     for (const { fault, nodes } of faults) {
-      notes.push(this.#note(fault, nodes, leader))
+      const note = this.#note(fault, nodes, leader)
+      notes.push(note)
       await this.#break(fault, nodes)
+      this.#measure(note)
     }
     const flapping = faults.flatMap(({ fault, nodes }) =>
       fault.type === 'flap' ? [this.#flap(fault, nodes, step.holdMs)] : [],
@@ -112,22 +114,31 @@ export class Injector {
   }
 
   #note(fault: PlannedFault, nodes: readonly string[], leader: string | null): FaultNote {
-    const { meter, now } = this.#ports
     const note: FaultNote = {
       step: this.steps,
       type: fault.type,
       nodes,
       hitLeader: leader !== null && nodes.includes(leader),
       text: textOf(fault, nodes, leader),
-      fromMs: now(),
+      fromMs: this.#ports.now(),
       toMs: null,
       firstAckMs: null,
     }
-    void meter.firstAfter(note.fromMs).then((atMs) => {
-      note.firstAckMs = atMs - note.fromMs
-    })
     this.notes.push(note)
     return note
+  }
+
+  /**
+   * Of publishes that were sent when the fault was in force, as what was sent before may have been answered before. The
+   * time is that from its beginning, which errs on the long side; a node that takes its leave does so at its own pace.
+   */
+  #measure(note: FaultNote): void {
+    const { meter, now } = this.#ports
+    const inForceMs = now()
+    const fromMs = note.type === 'restart' ? inForceMs : note.fromMs
+    void meter.firstAfter(inForceMs).then((atMs) => {
+      note.firstAckMs = atMs - fromMs
+    })
   }
 
   async #break(fault: PlannedFault, nodes: readonly string[]): Promise<void> {

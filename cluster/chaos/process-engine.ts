@@ -30,8 +30,8 @@ const OPEN: LinkCondition = { type: 'open' }
 
 export class ProcessEngine implements Engine {
   readonly name = 'process'
-  readonly crashes: string[] = []
   readonly #cluster: ClusterProcesses
+  readonly #crashes: string[] = []
   readonly #links: readonly Link[]
   readonly #slowDiskLacks: string | null
   readonly #lives = new Map<string, number>()
@@ -49,7 +49,7 @@ export class ProcessEngine implements Engine {
     this.#slowDiskLacks = slowDiskMissing
     cluster.on('started', (id) => this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1))
     cluster.on('exited', (exit) => {
-      if (!exit.wanted) this.crashes.push(exitText(exit))
+      if (!exit.wanted) this.#crashes.push(exitText(exit))
     })
   }
 
@@ -87,6 +87,10 @@ export class ProcessEngine implements Engine {
     if (fault === 'slow-disk') return this.#slowDiskLacks
     const needsLinks = ['partition', 'one-way', 'flap', 'slow-link'].includes(fault)
     return needsLinks && this.#links.length === 0 ? 'there is no proxy on the links' : null
+  }
+
+  async crashes(): Promise<readonly string[]> {
+    return this.#crashes
   }
 
   async startAll(): Promise<void> {

@@ -163,7 +163,7 @@ export async function runChaos(ports: RunPorts, options: RunOptions): Promise<Re
       http: plainCounts(recorder.errors('http')),
       read: plainCounts(recorder.errors('read')),
     },
-    crashes: engine.crashes,
+    crashes: await engine.crashes(),
     complaints,
     verdict,
   }

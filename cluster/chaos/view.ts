@@ -42,7 +42,8 @@ const GAP_MS_FULL = 1_500
 export function liveBlock(moment: Moment, width: number, paint: Paint): string {
   const { counts, errors, violations, seconds } = moment
   const columns = Math.max(10, Math.min(60, width - LABEL_WIDTH - 26))
-  const recent = seconds.slice(-columns)
+  // The present second is not a whole one yet.
+  const recent = seconds.slice(0, -1).slice(-columns)
   const events = recent.map((second) => second.events)
   const gaps = recent.map((second) => second.gapMs)
   const whole = seconds.at(-2) ?? seconds.at(-1)
@@ -55,9 +56,9 @@ export function liveBlock(moment: Moment, width: number, paint: Paint): string {
     '',
     ...nodeRows(moment.look, paint),
     '',
-    `${label('events/s')}${paint('cyan', chart(events, Math.max(...events, 1)).padStart(columns))}  ${grouped(whole?.events ?? 0)}`,
-    `${label('longest gap')}${paint('yellow', chart(gaps, GAP_MS_FULL).padStart(columns))}  ${milliseconds(moment.longestGapMs)}`,
-    `${label('faults')}${paint('red', faultMarks(moment, recent.length).padStart(columns))}  ${grouped(moment.faults.length)}`,
+    `${label('events/s')}${paint('cyan', chart(events, Math.max(...events, 1)).padEnd(columns))}  ${grouped(whole?.events ?? 0)}`,
+    `${label('longest gap')}${paint('yellow', chart(gaps, GAP_MS_FULL).padEnd(columns))}  ${milliseconds(moment.longestGapMs)}`,
+    `${label('faults')}${paint('red', faultMarks(moment, recent.length).padEnd(columns))}  ${grouped(moment.faults.length)}`,
     '',
     `${label('ledger')}${paint('green', grouped(counts.accepted))} events accepted · ${grouped(counts.duplicates)} duplicates (${percent(counts.duplicates, sent)}) · ${grouped(counts.conflicts)} conflicts · ${grouped(counts.unknown)} left open`,
     `${label('')}${grouped(counts.reads)} reads · violations ${alarm(violations, paint)}`,
@@ -155,7 +156,7 @@ function faultLine({ inForce, faults, nowMs }: Moment, paint: Paint): string {
 
 /** One mark for each of the last seconds. */
 function faultMarks({ faults, seconds, nowMs }: Moment, columns: number): string {
-  const first = seconds.length - columns
+  const first = seconds.length - 1 - columns
   return Array.from({ length: columns }, (_, place) => {
     const fromMs = 1_000 * (first + place)
     const hit = faults.some(

@@ -37,7 +37,7 @@ export interface WatcherPorts {
 }
 
 const LOOK_EVERY_MS = 150
-const ANSWER_MS_MAX = 500
+const ANSWER_MS_MAX = 400
 
 export class Watcher {
   readonly #ports: WatcherPorts
@@ -55,8 +55,15 @@ export class Watcher {
     }
   }
 
+  /** What was done to a node is known at once, whatever it said last. */
   get latest(): Look {
-    return this.#latest
+    const { engine } = this.#ports
+    return new Map(
+      [...this.#latest].map(([id, look]) => {
+        const condition = engine.condition(id)
+        return [id, condition === 'up' ? look : { ...look, condition, stats: null }]
+      }),
+    )
   }
 
   segments(id: string): readonly Segment[] {
