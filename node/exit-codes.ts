@@ -6,7 +6,7 @@ import { InvariantError } from '../raft/core/invariant.ts'
 import { ForeignDirectoryError, MembersChangedError, NewerFormatError } from '../raft/log/errors.ts'
 import { LogDamageError } from '../raft/ports.ts'
 import { UnknownVersionError } from './command/format.ts'
-import { StoreLockedError } from './store/store-errors.ts'
+import { isRefusalOfTheSystem, StoreFormatError, StoreLockedError } from './store/store-errors.ts'
 
 export const EXIT = {
   ok: 0,
@@ -30,6 +30,8 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof StoreLockedError) return EXIT.directoryInUse
   if (error instanceof NewerFormatError || error instanceof UnknownVersionError)
     return EXIT.newerFormat
+  if (error instanceof StoreFormatError) return EXIT.newerFormat
+  if (isRefusalOfTheSystem(error)) return EXIT.directoryUnusable
   if (error instanceof InvariantError) return EXIT.bug
   const code = systemCodeOf(error)
   if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return EXIT.addressInUse

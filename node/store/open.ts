@@ -10,10 +10,12 @@ import { Level } from 'level'
 import { FORMAT_MARK, FORMAT_VERSION, OUTSIDE } from './keys.ts'
 import type { MakeDurable, SortedStore } from './sorted-store.ts'
 import {
+  isRefusalOfTheSystem,
   StoreDamagedError,
   StoreFormatError,
   StoreLockedError,
   StoreMissingError,
+  StoreUnusableError,
 } from './store-errors.ts'
 
 /**
@@ -110,6 +112,11 @@ function classified(error: unknown, directory: string): Error {
   const reason = cause?.message ?? (error as Error).message
   if (cause?.code === 'LEVEL_LOCKED') {
     return new StoreLockedError(`another process uses the store in ${directory}`, { cause: error })
+  }
+  if (isRefusalOfTheSystem(error)) {
+    return new StoreUnusableError(`the store in ${directory} cannot be used: ${reason}`, {
+      cause: error,
+    })
   }
   return new StoreDamagedError(`the store in ${directory} does not open: ${reason}`, {
     cause: error,
