@@ -144,7 +144,7 @@ const FAULTS = {
     const node = cluster.anyNode()
     if (!cluster.mayForget(node)) return
     node.crash('power')
-    cluster.forget(node, () => node.wipe())
+    cluster.forget(node, 'lost', () => node.wipe())
     cluster.startSoon(node, upTo(random, 10 * MS, 3 * SECOND))
   },
   'set the directory back': (cluster, random) => {
@@ -156,7 +156,7 @@ const FAULTS = {
     cluster.later(upTo(random, 50 * MS, 10 * SECOND), 'set back', () => {
       if (node.life !== life || !cluster.mayBeSetBack(node)) return
       node.crash('kill')
-      cluster.setBack(node, () => {
+      cluster.forget(node, 'set back', () => {
         node.logDisk.restore(log)
         node.storeDisk.restore(store)
       })
@@ -167,17 +167,19 @@ const FAULTS = {
     const node = cluster.anyNode()
     if (!cluster.mayBeSetBack(node)) return
     node.crash('power')
-    cluster.setBack(node, () => node.logDisk.loseWrites(random.between(1, 20)))
+    cluster.forget(node, 'set back', () => node.logDisk.loseWrites(random.between(1, 20)))
     cluster.startSoon(node, random.below(1 * SECOND))
   },
   'flip a bit in the log': (cluster, random) => {
     const node = cluster.anyNode()
-    const status = node.status()
-    if (status === null || !cluster.mayForget(node)) return
-    const { last, firstIndex } = status
-    if (last.index < firstIndex) return
-    node.logDisk.rot(random.between(firstIndex, last.index))
-    crash(cluster, node, random.chance(0.5) ? 'kill' : 'power', random)
+    if (!cluster.mayForget(node)) return
+    node.crash('power')
+    const { base, last } = cluster.memories.of(node.id)
+    if (last > base.index) {
+      const index = random.between(base.index + 1, last)
+      cluster.forget(node, 'damaged', () => node.logDisk.rot(index))
+    }
+    cluster.startSoon(node, random.below(1 * SECOND))
   },
 } satisfies Record<string, Fault>
 

@@ -52,7 +52,7 @@ export function logDelayUs(call: SimLogCall, weather: DiskWeather, random: Strea
 }
 
 export interface LogProbeOptions {
-  readonly node: Observed & { readonly diskWeather: DiskWeather }
+  readonly node: Observed & { readonly diskWeather: DiskWeather; writingSinceUs: number | null }
   readonly inner: LogStorage
   readonly disk: SimLogDisk
   readonly world: World
@@ -76,6 +76,7 @@ export class LogProbe implements LogStorage {
   async append(write: LogWrite): Promise<void> {
     const { node, inner, disk, world } = this.#options
     const random = world.streams.disk
+    node.writingSinceUs = world.nowUs
     this.#tell((observer) => observer.writing?.(node, write))
     if (random.chance(node.diskWeather.fail)) {
       const code = random.chance(0.5) ? 'EIO' : 'ENOSPC'
@@ -88,6 +89,7 @@ export class LogProbe implements LogStorage {
       const injected = code === 'EIO' || code === 'ENOSPC'
       throw injected ? new InjectedFault('the disk refused a write', { cause }) : cause
     }
+    node.writingSinceUs = null
     this.#tell((observer) => observer.durable?.(node, write))
   }
 

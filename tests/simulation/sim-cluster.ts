@@ -15,10 +15,15 @@ import type { Plan } from './swarm.ts'
 import { Trace } from './trace.ts'
 import { MS, SECOND, World } from './world.ts'
 
+/**
+ * lost: the directory is empty, and its store id new. set back: it is an older copy, or lacks its end, under the old id.
+ * damaged: a record is unsound; the next start finds that out.
+ */
+export type Loss = 'lost' | 'set back' | 'damaged'
+
 interface Amnesia {
   readonly life: number
-  /** Its directory shows the old store id: it may not even know. */
-  readonly setBack: boolean
+  readonly loss: Loss
   wasSuspect: boolean
   /** It runs; if it has forgotten something that matters, it will be told soon. */
   upSinceUs: number | null
@@ -132,7 +137,7 @@ export class SimCluster {
     this.world.after(SECOND, 'operator', () => {
       if (node.down !== 'refused to start') return
       if (!this.mayForget(node)) return this.#ended(node)
-      this.forget(node, () => node.wipe())
+      this.forget(node, 'lost', () => node.wipe())
       this.startSoon(node, 0)
     })
   }
@@ -197,29 +202,30 @@ export class SimCluster {
     })
   }
 
-  forget(node: SimNode, how: () => void): void {
-    this.#forget(node, how, false)
-  }
-
-  /** Only while all can talk to each other: what was forgotten here must still be known there. */
+  /**
+   * Only while all can talk to each other and every disk answers: what was forgotten here must still be known there, and
+   * told. Nothing else gives a directory away that shows its old id.
+   */
   mayBeSetBack(node: SimNode): boolean {
-    return this.mayForget(node) && this.network.isWhole && this.nodes.every((n) => !n.isPaused)
-  }
-
-  setBack(node: SimNode, how: () => void): void {
-    this.#forget(node, how, true)
+    const sound = (other: SimNode) => !other.isPaused && other.diskWeather === this.plan.disk
+    const answers = (other: SimNode) => other.writingForUs < 200 * MS
+    return (
+      this.mayForget(node) &&
+      this.network.isWhole &&
+      this.nodes.every((other) => sound(other) && answers(other))
+    )
   }
 
   get isSettingBack(): boolean {
-    for (const { setBack } of this.#amnesiacs.values()) if (setBack) return true
+    for (const { loss } of this.#amnesiacs.values()) if (loss === 'set back') return true
     return false
   }
 
-  #forget(node: SimNode, how: () => void, setBack: boolean): void {
+  forget(node: SimNode, loss: Loss, how: () => void): void {
     how()
     for (const observer of this.observers) observer.forgot?.(node)
     const life = node.life + 1
-    this.#amnesiacs.set(node, { life, setBack, wasSuspect: false, upSinceUs: null })
+    this.#amnesiacs.set(node, { life, loss, wasSuspect: false, upSinceUs: null })
   }
 
   get amnesiacs(): readonly SimNode[] {
@@ -235,7 +241,8 @@ export class SimCluster {
         amnesia.upSinceUs ??= this.world.nowUs
         if (standing !== 'member') amnesia.wasSuspect = true
         const upUs = this.world.nowUs - amnesia.upSinceUs
-        const over = amnesia.wasSuspect || (amnesia.setBack && upUs > NOTHING_FORGOTTEN_US)
+        const nothingForgotten = amnesia.loss === 'set back' && upUs > NOTHING_FORGOTTEN_US
+        const over = amnesia.wasSuspect || amnesia.loss === 'damaged' || nothingForgotten
         if (over && standing === 'member') this.#amnesiacs.delete(node)
       },
     }

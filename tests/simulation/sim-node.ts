@@ -116,6 +116,11 @@ export class SimNode implements Observed {
     return this.#running !== null && !this.#stopping && this.#running.aggregator.pending === 0
   }
 
+  /** How long the write to its log has been under way. */
+  get writingForUs(): number {
+    return this.writingSinceUs === null ? 0 : this.#around.world.nowUs - this.writingSinceUs
+  }
+
   /** Its store was lost, and is not known to be refilled. */
   get lacksStore(): boolean {
     return this.#lacksStore
@@ -292,6 +297,8 @@ export class SimNode implements Observed {
       }, !busy)
     })
   }
+  /** Kept by the probe. */
+  writingSinceUs: number | null = null
   /** Requests other than publishes that wait for something: a tick may end their wait. */
   waiting = 0
 
@@ -350,6 +357,7 @@ export class SimNode implements Observed {
     this.#stopping = false
     this.#down = down
     this.waiting = 0
+    this.writingSinceUs = null
     const holesBefore = this.storeDisk.holes
     if (how === 'power') this.storeDisk.powerCut()
     if (this.storeDisk.holes > holesBefore) this.#reached('a power cut leaves a store with holes')
