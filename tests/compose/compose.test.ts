@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PublishAnswer, publishAnswerSchema } from '../../client/contract/publish.ts'
 import {
+  ALL_PROFILES,
   ComposeProject,
   docker,
   missingEngine,
@@ -112,6 +113,17 @@ describe.skipIf(missing !== null)('three containers', () => {
     expect(published).toMatch(/^duplicates +\d+ \((2\d|3\d)\.\d %\)$/m)
   })
 
+  test('are loaded and judged by the profile `chaos`', async () => {
+    await project.compose(['--profile', 'chaos', 'up', '--detach'], { SECONDS_OF_CHAOS: '3' })
+
+    const code = await docker('wait', await project.container('chaos'))
+    const said = await docker('logs', await project.container('chaos'))
+    expect({ code, said }).toMatchObject({
+      code: '0',
+      said: expect.stringMatching(/^VERDICT +clean$/m),
+    })
+  })
+
   test('answer on as two, without an error, when the leader is killed', async () => {
     load = spawn(
       process.execPath,
@@ -197,7 +209,7 @@ describe.skipIf(missing !== null)('three containers', () => {
     await project.compose(['stop'])
     const codes = SERVICES.map((service) => project.inspect(service, '{{.State.ExitCode}}'))
     expect(await Promise.all(codes)).toEqual(['0', '0', '0'])
-    await project.compose(['--profile', 'demo', 'down'])
+    await project.compose([...ALL_PROFILES, 'down'])
     await project.compose(['up', '--detach'])
     await project.wholeUnder()
 

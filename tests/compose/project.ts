@@ -14,6 +14,7 @@ import { agreedLeader } from '../../cluster/processes.ts'
 
 export const ROOT = path.join(import.meta.dirname, '..', '..')
 export const SERVICES = ['n1', 'n2', 'n3'] as const
+export const ALL_PROFILES = ['--profile', 'demo', '--profile', 'chaos']
 export type Service = (typeof SERVICES)[number]
 
 /** Longer than anything waited for takes on a machine that is busy with other things. */
@@ -126,7 +127,7 @@ export class ComposeProject {
 
   /** With the name by which its peers look for it: the engine has forgotten that. */
   async reconnect(service: Service): Promise<void> {
-    const alias = ['--alias', `${service}-peer`]
+    const alias = ['--alias', service]
     const container = await this.container(service)
     await docker('network', 'connect', ...alias, `${this.name}_peers`, container)
   }
@@ -180,7 +181,7 @@ export class ComposeProject {
 
   /** Everything goes: containers, networks, volumes, images, also those of an earlier run that was cut short. */
   async remove(): Promise<void> {
-    await this.compose(['--profile', 'demo', 'down', '--volumes', '--rmi', 'local'])
+    await this.compose([...ALL_PROFILES, 'down', '--volumes', '--rmi', 'local'])
   }
 
   async close(): Promise<void> {
