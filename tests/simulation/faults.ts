@@ -60,6 +60,10 @@ const FAULTS = {
       delayUs += random.below(300 * MS)
     }
   },
+  'die in a write that matters': (cluster, random) => {
+    const kind = random.pick(['vote', 'checkpoint', 'base', 'overwrite'] as const)
+    cluster.dieInNext(kind, random.chance(0.5) ? 'kill' : 'power')
+  },
   'stop cleanly': (cluster, random) => {
     const node = cluster.anyNode()
     if (node.running === null) return

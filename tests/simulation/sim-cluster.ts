@@ -21,6 +21,8 @@ import { MS, SECOND, World } from './world.ts'
  */
 export type Loss = 'lost' | 'set back' | 'damaged'
 
+export type ImportantWrite = 'vote' | 'checkpoint' | 'base' | 'overwrite'
+
 interface Amnesia {
   readonly life: number
   readonly loss: Loss
@@ -74,6 +76,7 @@ export class SimCluster {
       settings: plan.settings,
       storeFaults: plan.store,
       keepEntries: plan.keepEntries,
+      damagedChunks: plan.damagedChunks,
     }
     for (const [i, id] of plan.members.entries()) {
       const node = new SimNode(id, around, plan.disk)
@@ -119,6 +122,38 @@ export class SimCluster {
     this.world.after(delayUs, 'start', () => {
       if (!this.#keptDown.has(node)) node.start()
     })
+  }
+
+  /** The next node that begins such a write does not live to hear of it. */
+  dieInNext(kind: ImportantWrite, how: 'kill' | 'power'): void {
+    this.#trap = { kind, how }
+  }
+  #trap: { kind: ImportantWrite; how: 'kill' | 'power' } | null = null
+
+  #watchWrites(): Observer {
+    return {
+      writing: (observed, write) => {
+        const trap = this.#trap
+        if (trap === null || this.#safe) return
+        const node = observed as SimNode
+        const overwrites =
+          (write.entries[0]?.index ?? Number.MAX_SAFE_INTEGER) <= this.memories.of(node.id).last
+        const springs = {
+          vote: write.hardState !== null,
+          checkpoint: write.checkpoint !== null && !write.base,
+          base: write.base,
+          overwrite: overwrites,
+        }
+        if (!springs[trap.kind]) return
+        this.#trap = null
+        const { process } = node
+        this.later(this.world.streams.faults.below(2 * MS), 'trap', () => {
+          if (node.process !== process) return
+          node.crash(trap.how)
+          this.startSoon(node, this.world.streams.faults.below(SECOND))
+        })
+      },
+    }
   }
 
   /** The follow-up of a fault: void once the cluster is healed. */

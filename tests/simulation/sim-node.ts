@@ -45,6 +45,7 @@ export interface NodeSurroundings {
   readonly settings: NodeSettings
   readonly storeFaults: StoreFaults
   readonly keepEntries: number
+  readonly damagedChunks: number
 }
 
 export class SimNode implements Observed {
@@ -321,6 +322,13 @@ export class SimNode implements Observed {
             if (this.#lacksStore) this.#reached('a store is refilled by a peer')
             tell((observer) => observer.restored?.(this, checkpoint.index))
           }
+        if (property === 'readChunk')
+          return async (...given: Parameters<typeof target.readChunk>) => {
+            const chunk = await target.readChunk(...given)
+            return world.streams.disk.chance(this.#around.damagedChunks)
+              ? { ...chunk, data: flipped(chunk.data, world.streams.disk.uint32()) }
+              : chunk
+          }
         if (property === 'beginInstall' || property === 'verifyInstall' || property === 'empty')
           return async (...given: unknown[]) => {
             const answer = await value.apply(target, given)
@@ -372,4 +380,10 @@ export class SimNode implements Observed {
   #tell(say: (observer: Observer) => void): void {
     for (const observer of this.#around.observers) say(observer)
   }
+}
+
+function flipped(data: Uint8Array, at: number): Uint8Array {
+  const copy = Uint8Array.from(data)
+  if (copy.length > 0) copy[at % copy.length]! ^= 1 << (at % 8)
+  return copy
 }

@@ -22,6 +22,8 @@ export interface Plan {
   readonly tickRates: readonly number[]
   /** Entries of the log kept below a checkpoint. */
   readonly keepEntries: number
+  /** How likely a sender reads a chunk of a snapshot with a bit flipped. */
+  readonly damagedChunks: number
   readonly network: NetworkWeather
   readonly silenceUs: number
   readonly disk: DiskWeather
@@ -94,6 +96,7 @@ function drawPlan(seed: number, safetySeconds: number): Plan {
     settings: drawSettings(random),
     tickRates: members.map(() => (random.chance(0.5) ? 1 : random.logarithmic(0.7, 1.5))),
     keepEntries: random.chance(0.5) ? 0 : Math.round(random.logarithmic(1, 500)),
+    damagedChunks: random.chance(0.1) ? 0.3 : 0,
     network: drawNetwork(random),
     silenceUs: Math.round(random.logarithmic(50 * MS, 3 * SECOND)),
     disk: drawDisk(random),

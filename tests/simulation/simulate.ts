@@ -1,0 +1,178 @@
+// `npm run simulate`: runs seeds of the simulation and prints what a person wants to see.
+//
+//   npm run simulate -- --seed 42 [--seconds 60] [--scenario partition] [--trace]      one seed, with its timeline
+//   npm run simulate -- --seeds 1000 [--from 1] [--workers 2] [--seconds 60]           many; stops at the first failure
+//
+// A failure is printed with its seed and the last steps before it, then shrunk: the same seed with fewer faults and less
+// time, as long as it breaks the same invariant. --faults and --calm replay what shrinking found.
+
+import { parseArgs } from 'node:util'
+import { FAULT_KINDS, type FaultKind, SCENARIOS } from './faults.ts'
+import { addMarks, MARKS, type Mark } from './marks.ts'
+import { runSeed, runSeeds, type SeedResult, type SeedRun, traceSeed } from './run-seed.ts'
+import { shrink } from './shrink.ts'
+import { CALMS, type Calm, type Overrides, planOf } from './swarm.ts'
+import { statusLines, timelineLine } from './timeline.ts'
+import { SECOND } from './world.ts'
+
+const LAST_STEPS = 200
+const SCENARIO_FAULT_EVERY_US = 2 * SECOND
+
+const { values: options } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '60' },
+    workers: { type: 'string', default: '2' },
+    scenario: { type: 'string' },
+    faults: { type: 'string' },
+    calm: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    marks: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+const USAGE = `npm run simulate -- --seed N [--seconds S] [--scenario NAME] [--faults "a,b"] [--calm "a,b"] [--trace]
+npm run simulate -- --seeds N [--from M] [--workers 2] [--seconds S] [--scenario NAME] [--marks]
+
+scenarios: ${Object.keys(SCENARIOS).join(', ')}
+faults:    ${FAULT_KINDS.join(', ')}
+calm:      ${CALMS.join(', ')}`
+
+function fail(sentence: string): never {
+  console.error(`${sentence}\n\n${USAGE}`)
+  process.exit(2)
+}
+
+function count(name: 'seed' | 'seeds' | 'from' | 'seconds' | 'workers', min = 1): number {
+  const text = options[name]
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < min) fail(`--${name} ${text} is no whole number`)
+  return value
+}
+
+function listOf<T extends string>(name: 'faults' | 'calm', known: readonly T[]): T[] {
+  const given = (options[name] ?? '').split(',').map((item) => item.trim())
+  return given
+    .filter((item) => item !== '')
+    .map((item) => known.find((one) => one === item) ?? fail(`--${name}: there is no "${item}"`))
+}
+
+function overrides(): Overrides {
+  const { scenario } = options
+  const calm = listOf<Calm>('calm', CALMS)
+  if (options.faults !== undefined)
+    return { faults: listOf<FaultKind>('faults', FAULT_KINDS), calm }
+  if (scenario === undefined) return { calm }
+  const faults = SCENARIOS[scenario] ?? fail(`there is no scenario "${scenario}"`)
+  return { faults, faultEveryUs: SCENARIO_FAULT_EVERY_US, calm }
+}
+
+async function one(): Promise<void> {
+  const run = { seed: count('seed', 0), seconds: count('seconds'), overrides: overrides() }
+  const { members, faults, workload, network } = planOf(run.seed, run.seconds, run.overrides)
+  console.log(`seed ${run.seed}: ${members.length} nodes, ${workload.clients} clients`)
+  console.log(`faults: ${faults.join(', ') || 'none'}; loss ${network.loss.toFixed(3)}`)
+  const { result, lines, simulation } = await traceSeed(run)
+  const shown = options.trace ? lines : result.failure === null ? [] : lines.slice(-LAST_STEPS)
+  for (const line of shown) console.log(timelineLine(line))
+  for (const line of statusLines(simulation.cluster.nodes)) console.log(line)
+  report(result)
+  if (result.failure !== null) await shrunk(run, result)
+}
+
+async function many(): Promise<void> {
+  const seeds = count('seeds')
+  const from = count('from', 0)
+  const seconds = count('seconds')
+  const given = overrides()
+  const sum = { seeds: 0, events: 0, virtualSeconds: 0, acknowledged: 0 }
+  const marks = new Map<Mark, number>()
+  const startMs = performance.now()
+  let failed: SeedResult | null = null
+  let shownMs = startMs
+
+  function* runs(): Generator<SeedRun> {
+    for (let seed = from; seed < from + seeds; seed++)
+      yield { seed, seconds, overrides: given, twice: seed % 20 === 0 }
+  }
+  await runSeeds(
+    runs(),
+    count('workers'),
+    (result) => {
+      sum.seeds++
+      sum.events += result.events
+      sum.virtualSeconds += result.virtualSeconds
+      sum.acknowledged += result.acknowledged
+      addMarks(marks, result.marks)
+      if (result.failure !== null && (failed === null || result.run.seed < failed.run.seed))
+        failed = result
+      if (performance.now() - shownMs > 2_000) {
+        shownMs = performance.now()
+        console.log(progress(sum, startMs))
+      }
+    },
+    () => failed === null,
+  )
+  console.log(progress(sum, startMs))
+  if (options.marks) printMarks(marks)
+  if (failed === null) return
+  const { run } = failed as SeedResult
+  const { result, lines, simulation } = await traceSeed(run)
+  for (const line of lines.slice(-LAST_STEPS)) console.log(timelineLine(line))
+  for (const line of statusLines(simulation.cluster.nodes)) console.log(line)
+  report(result)
+  await shrunk(run, result.failure === null ? (failed as SeedResult) : result)
+}
+
+function progress(
+  sum: { seeds: number; events: number; virtualSeconds: number; acknowledged: number },
+  startMs: number,
+): string {
+  const seconds = (performance.now() - startMs) / 1000
+  const rate = Math.round(sum.events / seconds / 1000)
+  return (
+    `${sum.seeds} seeds, ${(sum.virtualSeconds / 3600).toFixed(2)} virtual hours, ` +
+    `${(sum.events / 1e6).toFixed(1)} M events, ${rate} k events/s, ` +
+    `${sum.acknowledged} publishes answered, ${seconds.toFixed(0)} s`
+  )
+}
+
+function printMarks(marks: ReadonlyMap<Mark, number>): void {
+  const byCount = [...MARKS].sort((a, b) => (marks.get(a) ?? 0) - (marks.get(b) ?? 0))
+  for (const mark of byCount) console.log(`${String(marks.get(mark) ?? 0).padStart(9)}  ${mark}`)
+}
+
+function report({ run, failure, traceHash, events, virtualSeconds, acknowledged }: SeedResult) {
+  if (failure !== null) {
+    process.exitCode = 1
+    console.log(`\nseed ${run.seed} FAILED\n${failure.message}`)
+    console.log(failure.stack.split('\n').slice(1, 6).join('\n'))
+    return
+  }
+  console.log(
+    `seed ${run.seed}: all well; ${virtualSeconds.toFixed(1)} virtual seconds, ${events} events, ` +
+      `${acknowledged} publishes answered, trace ${traceHash}`,
+  )
+}
+
+async function shrunk(run: SeedRun, { failure }: SeedResult): Promise<void> {
+  process.exitCode = 1
+  if (options['no-shrink'] || failure === null) return
+  console.log('\nshrinking …')
+  const smaller = await shrink(run, failure, runSeed)
+  const { faults, calm = [] } = smaller.overrides ?? {}
+  const quoted = (list: readonly string[]) => `"${list.join(',')}"`
+  console.log(
+    `npm run simulate -- --seed ${smaller.seed} --seconds ${smaller.seconds}` +
+      ` --faults ${quoted(faults ?? planOf(run.seed, run.seconds).faults)} --calm ${quoted(calm)}`,
+  )
+}
+
+if (options.help) console.log(USAGE)
+else if (options.seeds !== undefined) await many()
+else if (options.seed !== undefined) await one()
+else fail('either --seed or --seeds')
