@@ -45,7 +45,7 @@ export interface Workload {
 const PUBLISH_LIMITS = { batchEventsMax: 100, eventBytesMax: 64 * 1024 }
 const LATENCY_US = 1 * MS
 
-interface Event extends SentEvent {
+export interface Event extends SentEvent {
   readonly json: string
 }
 
@@ -154,6 +154,11 @@ export class SimClients implements Observer {
     }
   }
 
+  /** One try. */
+  publishEvents(events: readonly Event[], node: SimNode): Promise<Answer> {
+    return this.call({ type: 'publish', events }, node, bodyOf(events))
+  }
+
   /** One try, with one new draw of events; `number` tells how many were answered. */
   async publishOnce(node: SimNode): Promise<{ number: number }> {
     const events = this.#draw()
@@ -176,8 +181,7 @@ export class SimClients implements Observer {
       const padding = 'x'.repeat((topic.length * 7 + eventId.length * 13) % (paddingMax + 1))
       const payload = { variant, padding }
       const source = variant === 2 ? 'elsewhere' : 'here'
-      const json = JSON.stringify({ topic, event_id: eventId, source, payload })
-      return { topic, eventId, hash: contentHash({ source, payload }), json }
+      return eventOf(topic, eventId, source, payload)
     })
   }
 
@@ -313,6 +317,11 @@ export class SimClients implements Observer {
       run()
     })
   }
+}
+
+export function eventOf(topic: string, eventId: string, source: string, payload: object): Event {
+  const json = JSON.stringify({ topic, event_id: eventId, source, payload })
+  return { topic, eventId, hash: contentHash({ source, payload }), json }
 }
 
 type ReadRequest = Exclude<Request, { type: 'publish' }>

@@ -57,6 +57,7 @@ export class SimCluster {
       this.marks,
       ...allInvariants(this.memories, plan.members),
       this.#watchSuspects(),
+      this.#watchWrites(),
     ]
     const byId = new Map<NodeId, SimNode>()
     this.network = new SimNetwork(this.world, plan.members, {

@@ -54,7 +54,7 @@ export class Simulation {
     this.#safety = false
     this.clients.stop()
     await this.#healed()
-    return this.#report(await this.#verdict())
+    return this.#report(await this.verdict())
   }
   #safety = true
 
@@ -115,7 +115,12 @@ export class Simulation {
     await world.until(() => done, 10 * SECOND, `a publish through ${node.id}, healed, is answered`)
   }
 
-  async #verdict(): Promise<Verdict> {
+  converged(nodes: readonly SimNode[], withinUs: number): Promise<void> {
+    return this.cluster.world.until(() => converged(nodes), withinUs, 'one leader, all applied')
+  }
+
+  /** Reads every node back and judges all that clients saw. */
+  async verdict(): Promise<Verdict> {
     const { cluster } = this
     const { world, nodes } = cluster
     const quiet = () => cluster.network.strays === 0 && converged(nodes)

@@ -8,9 +8,9 @@ import type { NodeId } from '../../raft/core/types.ts'
 import { FAULT_KINDS, type FaultKind } from './faults.ts'
 import { type DiskWeather, GOOD_DISK } from './log-probe.ts'
 import type { Workload } from './sim-clients.ts'
-import type { NetworkWeather } from './sim-network.ts'
+import { CLEAR, type NetworkWeather } from './sim-network.ts'
 import type { NodeSettings } from './sim-node.ts'
-import type { StoreFaults } from './sim-store.ts'
+import { STORE_FAULTS, type StoreFaults } from './sim-store.ts'
 import { type Stream, streamsOf } from './stream.ts'
 import { MS, SECOND } from './world.ts'
 
@@ -34,6 +34,52 @@ export interface Plan {
   readonly faultEveryUs: number
   /** How long anything may go wrong, before the cluster is healed. */
   readonly safetyUs: number
+}
+
+/** Nothing goes wrong by itself, and no limit is tight: the ground for tests that break one thing. */
+export const CALM_PLAN: Omit<Plan, 'seed' | 'members' | 'tickRates'> = {
+  settings: {
+    raft: {
+      heartbeatTicks: 5,
+      electionTicks: 50,
+      diskStallTicks: 100,
+      messageBytesMax: 256 * 1024,
+      inflightMessagesMax: 64,
+      inflightBytesMax: 4 * 1024 * 1024,
+      uncommittedBytesMax: 16 * 1024 * 1024,
+      applyBytesMax: 1024 * 1024,
+      memoryBytesMax: 16 * 1024 * 1024,
+    },
+    checkpointBytes: 64 * 1024,
+    chunkBytesMax: 16 * 1024,
+    diskHangTicks: 400,
+    entryBytesTarget: 256 * 1024,
+    tickUs: 10 * MS,
+  },
+  keepEntries: 1_000,
+  damagedChunks: 0,
+  network: CLEAR,
+  silenceUs: 1 * SECOND,
+  disk: GOOD_DISK,
+  store: STORE_FAULTS,
+  workload: {
+    clients: 0,
+    thinkUs: 100 * MS,
+    topics: 2,
+    ids: 100,
+    batchMax: 3,
+    paddingMax: 100,
+    reads: 0.3,
+    linearizable: 0.5,
+    twice: 0,
+    otherContent: 0,
+    loss: 0,
+    deadlineMs: 5_000,
+    triesMax: 3,
+  },
+  faults: [],
+  faultEveryUs: 1 * SECOND,
+  safetyUs: 10 * SECOND,
 }
 
 /** What a replay leaves out of the seed's own plan, to see whether it still fails. */
