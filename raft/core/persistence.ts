@@ -19,8 +19,9 @@ import type {
 
 export class Persistence {
   #hardState: HardState
-  /** The one in the last task handed out; durable when no task is unfinished. */
+  /** The one in the last task handed out. */
   #savedHardState: HardState
+  #durableHardState: HardState
   #unfinished: { task: AppendTask; stableAfter: Index } | null = null
   #ticks = 0
   #seq = 0
@@ -29,6 +30,7 @@ export class Persistence {
   constructor(hardState: HardState) {
     this.#hardState = hardState
     this.#savedHardState = hardState
+    this.#durableHardState = hardState
   }
 
   get term(): Term {
@@ -41,7 +43,7 @@ export class Persistence {
 
   /** Present term and vote are on the disk. */
   get isDurable(): boolean {
-    return this.#unfinished === null && this.#hardState === this.#savedHardState
+    return this.#hardState === this.#durableHardState
   }
 
   /** How long the oldest append has been unfinished. */
@@ -97,6 +99,7 @@ export class Persistence {
     const unfinished = this.#unfinished
     invariant(unfinished?.task.seq === seq, 'appends complete one at a time')
     this.#unfinished = null
+    this.#durableHardState = unfinished.task.hardState ?? this.#durableHardState
     if (unfinished.stableAfter > log.stable) log.setStable(unfinished.stableAfter)
     return unfinished.task
   }

@@ -130,9 +130,13 @@ export class Roles {
     return this.#identities.member && !this.#follower.rebuilding
   }
 
-  /** A stalled disk keeps no promise, so its node would only stand in the others' way (DESIGN.md, rule 7). */
+  /**
+   * A stalled disk keeps no promise, so its node would only stand in the others' way (DESIGN.md, rule 7); and while
+   * one term waits for the disk, raising the next one brings nobody nearer to a leader.
+   */
   get #mayStand(): boolean {
-    return this.#mayLead && this.#persistence.unfinishedTicks < this.#config.diskStallTicks
+    const { isDurable, unfinishedTicks } = this.#persistence
+    return this.#mayLead && isDurable && unfinishedTicks < this.#config.diskStallTicks
   }
 
   becomeFollower(leader: NodeId | null): void {
