@@ -127,7 +127,7 @@ export class ComposeProject {
 
   /** With the name by which its peers look for it: the engine has forgotten that. */
   async reconnect(service: Service): Promise<void> {
-    const alias = ['--alias', service]
+    const alias = ['--alias', `${service}-peer`]
     const container = await this.container(service)
     await docker('network', 'connect', ...alias, `${this.name}_peers`, container)
   }
