@@ -6,8 +6,8 @@
 //   03d2e7f0 {"add":[[3,{…}]],"done":[1,2]}
 //
 // A write begins only after the one before it is durable, so after a crash only the last line can be torn, and nobody was
-// promised anything on it: it is cut. Any other damage is refused. What is done is written along with the next write,
-// without haste: an event sent twice is stored once. The file is replaced as a whole (rename) when most of it is done.
+// promised anything on it: it is cut. Any other damage is refused. Nobody waits for what is done to be written: should it
+// be forgotten, an event is sent twice and stored once. The file is replaced as a whole (rename) when most of it is done.
 
 import { type FileHandle, mkdir, open, readFile, realpath, rename } from 'node:fs/promises'
 import path from 'node:path'

@@ -99,10 +99,16 @@ export class World {
     for (;;) {
       await this.turns()
       if (settled) return promise
-      const nextMs = Math.min(...[...this.#timers].map(({ atMs }) => atMs))
-      if (nextMs === Number.POSITIVE_INFINITY) throw new Error('nothing will ever happen again')
-      this.clock.advance(Math.max(0, nextMs - this.nowMs))
+      if (!this.advanceToNext()) throw new Error('nothing will ever happen again')
     }
+  }
+
+  /** To the next timer; false: there is none. */
+  advanceToNext(): boolean {
+    if (this.#timers.size === 0) return false
+    const nextMs = Math.min(...[...this.#timers].map(({ atMs }) => atMs))
+    this.clock.advance(Math.max(0, nextMs - this.nowMs))
+    return true
   }
 
   /** What the promise rejects with. */
