@@ -41,6 +41,7 @@ export class ComposeEngine implements Engine {
   readonly name = 'compose'
   readonly ids: readonly string[] = IDS
   readonly #docker: Docker
+  readonly #untilWhole: (urls: readonly string[]) => Promise<void>
   readonly #lives = new Map<string, number>()
   readonly #conditions = new Map<string, NodeCondition>()
   readonly #cutOff = new Set<string>()
@@ -48,8 +49,10 @@ export class ComposeEngine implements Engine {
   readonly #crashes: string[] = []
   #containers: ReadonlyMap<string, string> = new Map()
 
-  constructor(docker: Docker) {
+  /** `untilWhole`: resolves when the nodes behind these URLs all follow one leader. */
+  constructor(docker: Docker, untilWhole = waitUntilWhole) {
     this.#docker = docker
+    this.#untilWhole = untilWhole
   }
 
   static async open(docker: Docker = runDocker): Promise<ComposeEngine> {
@@ -94,7 +97,7 @@ export class ComposeEngine implements Engine {
       this.#urls.set(id, `http://${LOOPBACK}:${port}`)
       this.#lives.set(id, 1)
     }
-    await this.#waitUntilWhole()
+    await this.#untilWhole(IDS.map((id) => this.url(id)))
   }
 
   async kill(id: string): Promise<void> {
@@ -167,25 +170,6 @@ export class ComposeEngine implements Engine {
     if (count > 0) this.#crashes.push(`${id} was started again ${count} times by docker`)
   }
 
-  async #waitUntilWhole(): Promise<void> {
-    const clients = IDS.map((id) => new NodeClient(this.url(id), { timeoutMs: 1_000 }))
-    const deadlineMs = performance.now() + READY_MS_MAX
-    try {
-      for (;;) {
-        const looks = await Promise.all(clients.map((client) => client.stats().catch(() => null)))
-        const byId = new Map<string, Stats | null>(IDS.map((id, place) => [id, looks[place]!]))
-        const leader = agreedLeader(byId, IDS.length)
-        if (leader !== null && looks.every((stats) => stats?.leader_id === leader)) return
-        if (performance.now() > deadlineMs) {
-          throw new CommandError(`no whole cluster after ${READY_MS_MAX / 1_000} s`)
-        }
-        await sleep(POLL_MS)
-      }
-    } finally {
-      await Promise.all(clients.map((client) => client.close()))
-    }
-  }
-
   #isDown(id: string): boolean {
     const condition = this.condition(id)
     return condition === 'killed' || condition === 'stopped'
@@ -199,6 +183,25 @@ export class ComposeEngine implements Engine {
     const container = this.#containers.get(id)
     if (container === undefined || container === '') throw new Error(`${id} has no container`)
     return container
+  }
+}
+
+async function waitUntilWhole(urls: readonly string[]): Promise<void> {
+  const clients = urls.map((url) => new NodeClient(url, { timeoutMs: 1_000 }))
+  const deadlineMs = performance.now() + READY_MS_MAX
+  try {
+    for (;;) {
+      const looks = await Promise.all(clients.map((client) => client.stats().catch(() => null)))
+      const byId = new Map<string, Stats | null>(IDS.map((id, place) => [id, looks[place] ?? null]))
+      const leader = agreedLeader(byId, IDS.length)
+      if (leader !== null && looks.every((stats) => stats?.leader_id === leader)) return
+      if (performance.now() > deadlineMs) {
+        throw new CommandError(`no whole cluster after ${READY_MS_MAX / 1_000} s`)
+      }
+      await sleep(POLL_MS)
+    }
+  } finally {
+    await Promise.all(clients.map((client) => client.close()))
   }
 }
 

@@ -24,6 +24,8 @@ export class LinkProxy {
   readonly #targetPort: number
   readonly #connections = new Set<Connection>()
   #state: LinkState = { type: 'open' }
+  /** Bytes that were dropped so far. */
+  swallowedBytes = 0
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server
@@ -64,12 +66,20 @@ export class LinkProxy {
       dialler.resetAndDestroy()
       return
     }
-    const connection = new Connection(dialler, this.#targetPort, () => {
-      this.#connections.delete(connection)
+    const connection = new Connection(dialler, this.#targetPort, {
+      gone: () => this.#connections.delete(connection),
+      swallowed: (bytes) => {
+        this.swallowedBytes += bytes
+      },
     })
     this.#connections.add(connection)
     connection.obey(this.#state)
   }
+}
+
+interface ConnectionEvents {
+  readonly gone: () => void
+  readonly swallowed: (bytes: number) => void
 }
 
 /** The two sockets of one connection and the bytes between them. */
@@ -77,17 +87,18 @@ class Connection {
   readonly #dialler: Socket
   readonly #target: Socket
   readonly #pipes: readonly Pipe[]
-  readonly #gone: () => void
+  readonly #events: ConnectionEvents
   #state: LinkState = { type: 'open' }
   /** Something was swallowed, or one side has ended unseen by the other. */
   #torn = false
 
-  constructor(dialler: Socket, targetPort: number, gone: () => void) {
+  constructor(dialler: Socket, targetPort: number, events: ConnectionEvents) {
     this.#dialler = dialler
     this.#target = dial({ port: targetPort, host: LOOPBACK, allowHalfOpen: true })
-    this.#gone = gone
-    const swallowed = (): void => {
+    this.#events = events
+    const swallowed = (bytes: number): void => {
       this.#torn = true
+      events.swallowed(bytes)
     }
     this.#pipes = [
       new Pipe(this.#dialler, this.#target, swallowed),
@@ -111,7 +122,7 @@ class Connection {
   }
 
   reset(): void {
-    this.#gone()
+    this.#events.gone()
     for (const pipe of this.#pipes) pipe.discard()
     for (const socket of [this.#dialler, this.#target]) {
       if (socket.connecting) socket.destroy()
@@ -124,7 +135,7 @@ class Connection {
     else if (!this.#dialler.destroyed || !this.#target.destroyed) {
       // A pipe that has passed everything on, its end included, needs no reset.
       if (!this.#pipes.every((pipe) => pipe.ended)) this.reset()
-    } else this.#gone()
+    } else this.#events.gone()
   }
 }
 
@@ -138,14 +149,14 @@ interface Piece {
 class Pipe {
   readonly #from: Socket
   readonly #to: Socket
-  readonly #swallowed: () => void
+  readonly #swallowed: (bytes: number) => void
   readonly #queue: Piece[] = []
   #queueBytes = 0
   #timer: NodeJS.Timeout | null = null
   #state: LinkState = { type: 'open' }
   ended = false
 
-  constructor(from: Socket, to: Socket, swallowed: () => void) {
+  constructor(from: Socket, to: Socket, swallowed: (bytes: number) => void) {
     this.#from = from
     this.#to = to
     this.#swallowed = swallowed
@@ -190,7 +201,7 @@ class Pipe {
 
   #pass({ bytes }: Piece): void {
     this.#queueBytes -= bytes?.length ?? 0
-    if (this.#state.type === 'cut') this.#swallowed()
+    if (this.#state.type === 'cut') this.#swallowed(bytes?.length ?? 0)
     else if (bytes === null) {
       this.ended = true
       this.#to.end()

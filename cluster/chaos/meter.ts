@@ -17,9 +17,11 @@ export class Meter {
   readonly #waiting: { readonly sinceMs: number; readonly resolve: (atMs: number) => void }[] = []
   #lastMs = 0
   #longest = { gapMs: 0, endMs: 0 }
+  #ended = false
 
   /** A publish that was called at `calledMs` has been acknowledged. */
   acknowledged(events: number, calledMs: number, nowMs: number): void {
+    if (this.#ended) return
     const second = Math.floor(nowMs / SECOND_MS)
     this.#events[second] = (this.#events[second] ?? 0) + events
     this.#noteGap(this.#lastMs, nowMs)
@@ -28,6 +30,11 @@ export class Meter {
       if (waiter.sinceMs <= calledMs) waiter.resolve(nowMs)
       else this.#waiting.push(waiter)
     }
+  }
+
+  /** The load ends: what is answered from now on was not held up by the cluster. */
+  end(): void {
+    this.#ended = true
   }
 
   /** Resolves with the time of the first acknowledgement of a publish that was called at `sinceMs` or later. */

@@ -122,8 +122,9 @@ export async function runChaos(ports: RunPorts, options: RunOptions): Promise<Re
     }
     await stop.sleep(CALM_MS)
   } finally {
-    // Where the load ends; what is answered later is judged, but not measured.
+    // What is answered later is judged, but not measured.
     durationMs = now()
+    recorder.meter.end()
     await clients.stop()
     display.end()
     await watcher.stop()
