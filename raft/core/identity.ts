@@ -4,8 +4,11 @@
 // store id. A node votes and counts only once every other member has pinned the id it has now. It learns this from
 // their Remembered messages when a cluster forms, or, after a loss, from a committed config entry:
 //
-//   announced (PeerMet with an id other than the pinned)  ──▶  leader appends a config entry {node, store}
+//   announced (PeerMet with an id other than the pinned)  ──▶  leader appends a config entry
 //   committed by a majority without the node  ──▶  everybody pins the new id; the node may vote again
+//
+// The entry carries the pins of all nodes as of its place in the log. Whom a lost node met first in its new life
+// proves nothing: that one may be a lost node, too.
 //
 // Remembered also tells what a peer has seen this store promise. A store that holds less than that was set back
 // to an older copy: the node then takes a new id by itself and goes the same way.
@@ -24,10 +27,12 @@ export class Identities {
   readonly #log: RaftLog
   /** The store each peer showed last, in this life. */
   readonly #met = new Map<NodeId, StoreId>()
-  /** Peers that have told, in this life, what they remember of this store. */
-  readonly #rememberedBy = new Set<NodeId>()
+  /** Peers that have told, in this life, what they remember of this store, and up to which index they knew the log. */
+  readonly #rememberedBy = new Map<NodeId, Index>()
   /** Stores whose pins have given way to newer ones, in this life. */
   readonly #replaced = new Set<StoreId>()
+  /** The store under which each peer has voted for us, in this life. */
+  readonly #voters = new Map<NodeId, StoreId>()
   readonly #seen = new Map<NodeId, Seen>()
   #lost: boolean
   #changed = false
@@ -73,7 +78,16 @@ export class Identities {
   counts(node: NodeId): boolean {
     if (node === this.#self) return this.#identity.member
     const met = this.#met.get(node)
-    return met !== undefined && met === this.pinned(node)
+    return met !== undefined && (met === this.pinned(node) || met === this.#voters.get(node))
+  }
+
+  /**
+   * A peer has granted a vote. Only a member does, so the entry that pins the store it shows is committed, even if we
+   * have that entry in our log without knowing so: counting its vote may be the only way to learn it.
+   */
+  voted(peer: NodeId): void {
+    const met = this.#met.get(peer)
+    if (met !== undefined && this.pinsAtEnd().get(peer)?.store === met) this.#voters.set(peer, met)
   }
 
   pinned(node: NodeId): StoreId | null {
@@ -149,7 +163,7 @@ export class Identities {
         return 'lost'
       }
       if (!this.#identity.member) this.#lost = true
-      this.#rememberedBy.add(peer)
+      this.#rememberedBy.set(peer, said.commit)
       return 'nothing'
     }
     if (
@@ -160,14 +174,23 @@ export class Identities {
       this.becomeSuspect()
       return 'lost'
     }
-    this.#rememberedBy.add(peer)
-    const everybody = this.#identity.members.every(
-      (node) => node === this.#self || this.#rememberedBy.has(node),
-    )
-    // A suspect is cleared by a config entry alone: some peer knew another store.
-    if (this.#identity.member || this.#lost || !everybody) return 'nothing'
+    this.#rememberedBy.set(peer, said.commit)
+    return this.becomesMember() ? 'became member' : 'nothing'
+  }
+
+  /**
+   * Everybody has pinned this store, and the own log shows whatever they knew by then: had the store been replaced
+   * by a config entry, that entry would have been met. A suspect is cleared by such an entry alone.
+   */
+  becomesMember(): boolean {
+    if (this.#identity.member || this.#lost) return false
+    for (const node of this.#identity.members) {
+      if (node === this.#self) continue
+      const knew = this.#rememberedBy.get(node)
+      if (knew === undefined || knew > this.#log.applied) return false
+    }
     this.#change({ ...this.#identity, member: true })
-    return 'became member'
+    return true
   }
 
   /**
@@ -188,31 +211,31 @@ export class Identities {
     this.#change({ ...this.#identity, store: this.#spare, member: false })
   }
 
-  /** A committed config entry. Answers whether it clears this node. */
-  commitPin(pin: Pin, index: Index): boolean {
-    if (index <= this.#identity.configIndex) return false
-    if (pin.node === this.#self) {
-      this.#change({ ...this.#identity, configIndex: index })
-      return !this.#identity.member && pin.store === this.#identity.store
-    }
-    this.#pin([pin], index)
-    return false
-  }
-
-  cleared(): void {
-    this.#lost = false
-    this.#change({ ...this.#identity, member: true })
-  }
-
-  /** Pins that travelled with a snapshot, in place of the config entries it jumps over. */
+  /**
+   * All pins of the cluster, from a committed config entry, or from a snapshot in place of those that it jumps over.
+   * Answers whether they clear this node.
+   */
   adopt(pins: readonly Pin[], configIndex: Index): boolean {
     if (configIndex <= this.#identity.configIndex) return false
-    const own = pins.find((pin) => pin.node === this.#self)
     this.#pin(
       pins.filter((pin) => pin.node !== this.#self),
       configIndex,
     )
-    return !this.#identity.member && own?.store === this.#identity.store
+    const own = pins.find((pin) => pin.node === this.#self)
+    if (this.#identity.member || own?.store !== this.#identity.store) return false
+    this.#lost = false
+    this.#change({ ...this.#identity, member: true })
+    return true
+  }
+
+  /** As they will be once all of the own log is committed. */
+  pinsAtEnd(): Map<NodeId, Pin> {
+    const pins = new Map(this.pinsAndOwn.map((pin) => [pin.node, pin]))
+    const { applied, last } = this.#log
+    const pending = this.#log.slice(applied + 1, last.index, Number.POSITIVE_INFINITY) ?? []
+    for (const entry of pending)
+      if (entry.type === 'config') for (const pin of decodePins(entry.data)) pins.set(pin.node, pin)
+    return pins
   }
 
   /** The pins as this node would tell them to a follower that takes a snapshot. */
@@ -227,7 +250,8 @@ export class Identities {
       const before = merged.get(pin.node)
       if (before !== pin.store) {
         this.#seen.delete(pin.node)
-        if (before !== undefined) this.#replaced.add(before)
+        // What a node pinned before it was a member was only its own first meeting, and may be the newer one.
+        if (before !== undefined && this.#identity.member) this.#replaced.add(before)
         this.#replaced.delete(pin.store)
       }
       merged.set(pin.node, pin.store)
@@ -243,12 +267,14 @@ export class Identities {
   }
 }
 
-/** The data of a config entry: `node`, a blank, `store`, in UTF-8 (neither holds a blank). */
-export function encodePin(pin: Pin): Uint8Array {
-  return new TextEncoder().encode(`${pin.node} ${pin.store}`)
+/** The data of a config entry: the pins of all nodes, as node and store in turn, with blanks between, in UTF-8. */
+export function encodePins(pins: Iterable<Pin>): Uint8Array {
+  return new TextEncoder().encode([...pins].map(({ node, store }) => `${node} ${store}`).join(' '))
 }
 
-export function decodePin(data: Uint8Array): Pin | null {
-  const [node, store, ...rest] = new TextDecoder().decode(data).split(' ')
-  return node && store && rest.length === 0 ? { node, store } : null
+export function decodePins(data: Uint8Array): readonly Pin[] {
+  const pins: Pin[] = []
+  const words = new TextDecoder().decode(data).split(' ')
+  for (let i = 0; i + 1 < words.length; i += 2) pins.push({ node: words[i]!, store: words[i + 1]! })
+  return pins
 }

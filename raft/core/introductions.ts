@@ -6,21 +6,21 @@
 // Keeps: nothing is remembered aloud before its pin is durable; under a new store id nothing is said before that id
 // is durable and announced.
 
-import { decodePin, type Identities } from './identity.ts'
+import type { Identities } from './identity.ts'
 import type { Outbox } from './outbox.ts'
 import type { Persistence } from './persistence.ts'
-import type { Entry, Identity, Index, NodeId, PeerMessage, Pin } from './types.ts'
+import type { Identity, Index, NodeId, PeerMessage, Pin } from './types.ts'
 
 export class Introductions {
+  readonly #self: NodeId
   readonly #peers: readonly NodeId[]
   readonly #identities: Identities
   readonly #outbox: Outbox
   readonly #persistence: Persistence
-  /** A committed config entry names our store; it clears us once its leader is known. */
-  #clearPending = false
   #muted: boolean
 
   constructor(options: {
+    self: NodeId
     peers: readonly NodeId[]
     identities: Identities
     outbox: Outbox
@@ -28,6 +28,7 @@ export class Introductions {
     /** The store id has just been renewed. */
     muted: boolean
   }) {
+    this.#self = options.self
     this.#peers = options.peers
     this.#identities = options.identities
     this.#outbox = options.outbox
@@ -65,30 +66,22 @@ export class Introductions {
     return true
   }
 
-  /** A config entry is committed: everybody pins the new store id of the node it names. */
-  configCommitted(entry: Entry, leaderId: NodeId | null): void {
-    const pin = decodePin(entry.data)
-    if (pin === null) return
-    this.#outbox.note('pinned', { peer: pin.node, store: pin.store })
-    if (this.#identities.commitPin(pin, entry.index)) this.#clearPending = true
-    this.maybeClear(leaderId)
-  }
-
-  /** Pins that travelled with a snapshot, in place of the config entries it jumps over. */
-  adopt(pins: readonly Pin[], configIndex: Index, leaderId: NodeId | null): void {
-    if (this.#identities.adopt(pins, configIndex)) this.#clearPending = true
-    this.maybeClear(leaderId)
+  /** The log has been handed out further: it may show by now what everybody knew. */
+  caughtUp(): void {
+    if (this.#identities.becomesMember()) this.#outbox.note('became member')
   }
 
   /**
-   * This node may vote again, once it knows the leader whose commit clears it: it then holds its term with its vote
-   * for that leader, so that nothing it has forgotten can be contradicted (DESIGN.md, rule 4).
+   * The pins of a committed config entry, or of a snapshot that jumps over it. If they clear this node, it may vote
+   * again: but not in the present term, where it may have forgotten a vote, unless for that term's leader (DESIGN.md,
+   * rule 4).
    */
-  maybeClear(leaderId: NodeId | null): void {
-    if (!this.#clearPending || leaderId === null) return
-    this.#clearPending = false
-    if (this.#persistence.vote === null) this.#persistence.voteFor(leaderId)
-    this.#identities.cleared()
-    this.#outbox.note('cleared', { store: this.#identities.current.store })
+  adopt(pins: readonly Pin[], configIndex: Index, leaderId: NodeId | null): void {
+    this.#outbox.note('pinned', { configIndex })
+    if (this.#identities.adopt(pins, configIndex)) {
+      if (this.#persistence.vote === null) this.#persistence.voteFor(leaderId ?? this.#self)
+      this.#outbox.note('cleared', { store: this.#identities.current.store })
+    }
+    this.caughtUp()
   }
 }

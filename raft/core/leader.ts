@@ -7,7 +7,7 @@
 // store is the pinned one; counts itself only for what its own disk holds.
 
 import type { LeaderLimits } from './config.ts'
-import { encodePin, type Identities } from './identity.ts'
+import { encodePins, type Identities } from './identity.ts'
 import { entryBytes, type RaftLog } from './log.ts'
 import type { Outbox } from './outbox.ts'
 import { AdmittedProposals } from './proposals.ts'
@@ -191,7 +191,8 @@ export class Leader {
     if (this.#vouched.get(peer) === store) return
     this.#vouched.set(peer, store)
     this.#core.outbox.note('vouch', { peer, store })
-    this.#append({ type: 'config', proposal: null, data: encodePin({ node: peer, store }) })
+    const pins = this.#core.identities.pinsAtEnd().set(peer, { node: peer, store })
+    this.#append({ type: 'config', proposal: null, data: encodePins(pins.values()) })
   }
 
   tick(): void {

@@ -12,7 +12,7 @@
 import { faultOf } from './check.ts'
 import type { RaftConfig, RaftStart } from './config.ts'
 import { Follower } from './follower.ts'
-import { Identities } from './identity.ts'
+import { decodePins, Identities } from './identity.ts'
 import { Introductions } from './introductions.ts'
 import { invariant } from './invariant.ts'
 import type { Leader } from './leader.ts'
@@ -89,6 +89,7 @@ export class Raft {
     const { identity, lostEnd } = start
     this.#identities = new Identities({ self: id, identity, log, spareStore, lostEnd })
     this.#introductions = new Introductions({
+      self: id,
       peers: this.#peers,
       identities: this.#identities,
       outbox: this.#outbox,
@@ -107,10 +108,7 @@ export class Raft {
       persistence: this.#persistence,
       identities: this.#identities,
       follower: this.#follower,
-      onLeaderKnown: () => {
-        this.#reads.askAgain()
-        this.#introductions.maybeClear(this.#leaderId)
-      },
+      onLeaderKnown: () => this.#reads.askAgain(),
     })
   }
 
@@ -236,8 +234,12 @@ export class Raft {
     if (entries.length === 0) return null
     for (const entry of entries) {
       this.#proposals.handedOut(entry)
-      if (entry.type === 'config') this.#introductions.configCommitted(entry, this.#leaderId)
+      if (entry.type === 'config')
+        this.#introductions.adopt(decodePins(entry.data), entry.index, this.#leaderId)
     }
+    this.#introductions.caughtUp()
+    // A node that counts from now on may have been the one that was lacking.
+    this.#leader?.maybeCommit()
     this.#applying = { seq: ++this.#applySeq, upTo: entries.at(-1)!.index }
     return { seq: this.#applySeq, entries }
   }

@@ -112,7 +112,7 @@ export class Replication {
       peer,
       session: progress.session,
       from: progress.next,
-      to: this.#core.log.last.index,
+      to: this.#core.log.stable, // what is not durable yet is not on the disk, but in memory
       bytesMax: this.#core.limits.messageBytesMax,
     })
   }

@@ -186,6 +186,7 @@ export class Roles {
   onPreVoteGranted(message: PeerMessage & { type: 'PreVoteResp' }): void {
     const candidacy = this.#candidacy
     if (candidacy?.role !== 'preCandidate' || message.term !== this.#persistence.term + 1) return
+    this.#identities.voted(message.from)
     if (!this.#identities.counts(message.from)) return
     candidacy.count(message.from, true)
     if (candidacy.won) this.#becomeCandidate(false)
@@ -239,6 +240,7 @@ export class Roles {
   }
 
   onVoteResp({ from, granted }: PeerMessage & { type: 'VoteResp' }): void {
+    if (granted) this.#identities.voted(from)
     if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))
       this.#countVote(this.#candidacy, from, granted)
   }

@@ -277,3 +277,110 @@ test('a node refuses to know members that are not in its configuration', () => {
   expect(network.get('n1').status.term).toBe(0)
   expect(network.get('n1').trace).toContain('refused')
 })
+
+test('a cleared node knows the others’ stores from the cluster, not from whom it happens to meet first', () => {
+  const network = new Network(IDS)
+  network.elect('n1')
+  // n2 is lost and cleared without ever meeting n3, then leads.
+  network.crash('n2')
+  network.wipe('n2', 'second-store')
+  network.cutBetween('n2', 'n3')
+  network.restart('n2')
+  network.tick(5)
+  expect(network.get('n2').status.standing).toBe('member')
+  network.get('n1').raft.transferLeadership('n2')
+  network.tick(2)
+  expect(network.leader).toBe('n2')
+  // n1 and n3 elect n1 and commit without it; then n3 is lost in turn, and n1 is not there to know better.
+  network.isolate('n2')
+  network.lose('n1', 'n2')
+  network.tickUntil(() => network.get('n1').status.term > 2, 60, ['n1', 'n3'])
+  network.tick(5, ['n1', 'n3'])
+  network.propose('n1', 'committed by n1 and n3')
+  expect(network.get('n1').texts).toEqual(['committed by n1 and n3'])
+  network.crash('n3')
+  network.wipe('n3', 'third-store')
+  network.heal()
+  network.isolate('n1')
+  network.restart('n3')
+  network.get('n2').propose('must not be committed by n2 and the new n3')
+  network.tick(8)
+
+  expect(network.get('n2').texts).toEqual([])
+  network.heal()
+  for (const [a, b] of [
+    ['n1', 'n2'],
+    ['n1', 'n3'],
+  ] as const) {
+    network.meet(a, b)
+    network.meet(b, a)
+  }
+  network.tick(60)
+  expect(standings(network)).toEqual(['member', 'member', 'member'])
+  for (const id of IDS) expect(network.get(id).texts).toHaveLength(2)
+})
+
+test('a vote shows its node to be cleared, though the voted for does not know yet', () => {
+  const network = new Network(IDS)
+  network.elect('n2')
+  network.get('n3').slowApply = true
+  network.propose('n2', 'is being applied on n3')
+  network.crash('n1')
+  network.wipe('n1', 'second-store')
+  network.restart('n1')
+  network.tick(5)
+  expect(network.get('n1').status.standing).toBe('member')
+  // n3 alone has the longest log, with the entry that cleared n1 in it, and has forgotten that it is committed.
+  network.hold = (m) => m.to === 'n1' && m.type === 'Append'
+  network.propose('n2', 'x')
+  network.crash('n2')
+  network.wipe('n2', 'third-store')
+  network.held = []
+  network.hold = () => false
+  network.restart('n3')
+  network.restart('n2')
+  expect(network.get('n3').status.commit).toBe(1)
+
+  network.tick(100)
+
+  expect(network.leader).toBe('n3')
+  expect(standings(network)).toEqual(['member', 'member', 'member'])
+  for (const id of IDS) expect(network.get(id).texts).toEqual(['is being applied on n3', 'x'])
+})
+
+test('a node that is cleared while it knows no leader gives its vote of that term to nobody', () => {
+  const network = new Network(IDS)
+  network.crash('n1')
+  network.wipe('n1', 'second-store')
+  const n1 = network.restart('n1')
+  network.deliver()
+  expect(n1.status.standing).toBe('suspect')
+  n1.slowInstall = true
+  n1.step({
+    type: 'SnapshotOffer',
+    from: 'n2',
+    to: 'n1',
+    term: 3,
+    session: 1,
+    checkpoint: { index: 9, term: 3, state: new Uint8Array(0) },
+    pins: ['n2', 'n3']
+      .map((node) => ({ node, store: storeOf(node) }))
+      .concat({
+        node: 'n1',
+        store: 'second-store',
+      }),
+    configIndex: 8,
+  })
+  n1.settle()
+  n1.step({ type: 'StaleTerm', from: 'n3', to: 'n1', term: 4 })
+  n1.finishInstall()
+  n1.settle()
+
+  expect(n1.status).toMatchObject({ standing: 'member', term: 4, vote: 'n1', leader: null })
+  expect(network.disks.get('n1')!.identity).toMatchObject({ member: true, configIndex: 8 })
+  n1.outbox.splice(0)
+  const last = { index: 99, term: 3 }
+  n1.step({ type: 'Vote', from: 'n3', to: 'n1', term: 4, last, force: true })
+  n1.settle()
+  expect(n1.outbox).toMatchObject([{ type: 'VoteResp', granted: false }])
+})
