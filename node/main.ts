@@ -100,6 +100,7 @@ function dieOf(error: unknown, log: Log): void {
   if (code === EXIT.newerFormat) process.exit(code)
   if (code === EXIT.bug && error instanceof Error && error.stack !== undefined) say(error.stack)
   process.kill(process.pid, 'SIGKILL')
+  process.abort() // the first process of a container does not heed its own SIGKILL
 }
 
 /** One line for people, with the causes behind it. */
