@@ -87,11 +87,12 @@ export async function runSeeds(
   workers: number,
   onResult: (result: SeedResult) => void,
   goOn: () => boolean = () => true,
+  newWorker: () => Worker = () => new Worker(new URL('./seed-worker.ts', import.meta.url)),
 ): Promise<void> {
   const iterator = runs[Symbol.iterator]()
   await Promise.all(
     Array.from({ length: workers }, async () => {
-      const worker = new Worker(new URL('./seed-worker.ts', import.meta.url))
+      const worker = newWorker()
       try {
         for (let next = iterator.next(); !next.done && goOn(); next = iterator.next())
           onResult(await ask(worker, next.value))

@@ -343,7 +343,10 @@ export class SimNode implements Observed {
 
   #endedBy(error: unknown): void {
     const { world } = this.#around
-    const injected = error instanceof InjectedFault || error instanceof DiskHangError
+    const injected =
+      error instanceof InjectedFault ||
+      error instanceof DiskHangError ||
+      (this.#around.damagedChunks > 0 && REFUSES_A_SNAPSHOT.has((error as Error).name))
     const damaged = error instanceof LogDamageError
     world.trace.note(this.id, 'process ends', { because: String(error) })
     if (damaged) this.#reached('a damaged log is refused')
@@ -381,6 +384,9 @@ export class SimNode implements Observed {
     for (const observer of this.#around.observers) say(observer)
   }
 }
+
+/** What a damaged snapshot may end a process with; the next start asks for it again. */
+const REFUSES_A_SNAPSHOT = new Set(['StoreUnsoundError', 'UnknownVersionError'])
 
 function flipped(data: Uint8Array, at: number): Uint8Array {
   const copy = Uint8Array.from(data)

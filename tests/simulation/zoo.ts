@@ -1,0 +1,417 @@
+// The bug zoo: bugs as they were made elsewhere, each planted in a copy of our code at the moment it is loaded.
+//
+// The production code stays clean: a plant is a piece of source text and what stands in its place (zoo-worker.ts swaps
+// them in its own thread). A plant whose text is no longer found once fails loudly, so the zoo cannot rot in silence.
+// Each has to be caught by some seed out of ZOO_SEEDS_MAX; if one is not, the simulator is too kind.
+
+export interface Plant {
+  readonly bug: string
+  /** Relative to the repository. */
+  readonly file: string
+  readonly find: string
+  readonly put: string
+}
+
+export const ZOO_SEEDS_MAX = 500
+
+const core = (file: string, bug: string, find: string, put: string): Plant => ({
+  bug,
+  file: `raft/core/${file}`,
+  find,
+  put,
+})
+const store = (file: string, bug: string, find: string, put: string): Plant => ({
+  bug,
+  file: `node/store/${file}`,
+  find,
+  put,
+})
+const raft = (file: string, bug: string, find: string, put: string): Plant => ({
+  bug,
+  file: `raft/${file}`,
+  find,
+  put,
+})
+
+export const ZOO: readonly Plant[] = [
+  // ---- Durability: promises before the disk ----
+  raft(
+    'replica.ts',
+    'promises leave before the write they rest on (the canary)',
+    'await this.#options.log.append(task)\n    this.#appendTicks = null',
+    'const written = this.#options.log.append(task)\n    for (const message of task.thenSend) this.#options.transport.send(message)\n    await written\n    this.#appendTicks = null',
+  ),
+  raft(
+    'replica.ts',
+    'the leader counts itself before its write is durable',
+    'this.#appendTicks = 0\n    await this.#options.log.append(task)',
+    "this.#appendTicks = 0\n    this.#input({ type: 'AppendDone', seq: task.seq })\n    await this.#options.log.append(task)",
+  ),
+  core(
+    'outbox.ts',
+    'promises are ordinary messages',
+    'this.#promises.push(',
+    'this.#messages.push(',
+  ),
+  core(
+    'persistence.ts',
+    'a vote is not saved',
+    'this.#hardState = { term: this.term, vote: node }',
+    'void node',
+  ),
+  core(
+    'persistence.ts',
+    'the completion of an overwritten write makes its successor durable (ABA)',
+    'this.#unfinished.stableAfter = Math.min(this.#unfinished.stableAfter, index)',
+    'void index',
+  ),
+  core(
+    'log.ts',
+    'what is not durable in the own log is applied',
+    'const to = Math.min(this.#commit, this.#stable)',
+    'const to = this.#commit',
+  ),
+
+  core(
+    'raft.ts',
+    'term and vote are forgotten at a restart',
+    'new Persistence(start.hardState)',
+    'new Persistence({ term: start.entries.at(-1)?.term ?? 0, vote: null })',
+  ),
+  core(
+    'raft.ts',
+    'a restart keeps the term and forgets the vote',
+    'new Persistence(start.hardState)',
+    'new Persistence({ ...start.hardState, vote: null })',
+  ),
+
+  // ---- Elections ----
+  core(
+    'roles.ts',
+    'a candidate counts its own vote at once',
+    "this.#candidacy = new Candidacy('candidate', this.#config.members, force)",
+    "this.#candidacy = new Candidacy('candidate', this.#config.members, force)\n    this.#candidacy.count(this.#config.id, true)",
+  ),
+  core(
+    'roles.ts',
+    'two votes in one term',
+    'const free = vote === message.from || (vote === null && this.leaderId === null)',
+    'const free = vote === message.from || vote === null || this.#electionElapsed > 3',
+  ),
+  core(
+    'roles.ts',
+    'a vote is granted without looking at the log',
+    'const granted = free && compareLogs(message.last, this.#log.last) >= 0',
+    'const granted = free',
+  ),
+  core(
+    'log.ts',
+    'the longer log wins over the later term',
+    'return a.term - b.term || a.index - b.index',
+    'return a.index - b.index || a.term - b.term',
+  ),
+  core(
+    'roles.ts',
+    'no pre-vote',
+    "this.#outbox.note('preCandidate', { why })",
+    "this.#outbox.note('preCandidate', { why })\n    return this.#becomeCandidate(false)",
+  ),
+  core(
+    'roles.ts',
+    'no check-quorum: a leader alone stays leader',
+    'if (!leader.replication.hearsMajority()) {',
+    'if (false) {',
+  ),
+  core(
+    'quorum.ts',
+    'a majority is half of the members',
+    'return Math.floor(members / 2) + 1',
+    'return Math.ceil(members / 2)',
+  ),
+  core(
+    'roles.ts',
+    'stale votes are counted for a later candidacy',
+    "if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))",
+    'if (this.#candidacy !== null)',
+  ),
+
+  // ---- Replication and commit ----
+  core(
+    'leader.ts',
+    'an entry of an earlier term is committed by counting (figure 8)',
+    'if (index <= log.commit || log.term(index) !== this.#core.term) return',
+    'if (index <= log.commit) return',
+  ),
+  core(
+    'follower.ts',
+    'commit follows the leader beyond what is verified',
+    'this.#log.commitTo(Math.min(commit, this.#verified))',
+    'this.#log.commitTo(Math.min(commit, this.#log.last.index))',
+  ),
+  core(
+    'follower.ts',
+    'what was verified with one leader counts for the next',
+    'newTerm(): void {\n    this.#verified = this.#log.commit',
+    'newTerm(): void {\n    this.#verified = Math.max(this.#verified, this.#log.commit)',
+  ),
+  core(
+    'follower.ts',
+    'an append ignores what comes before it',
+    'if (!this.#log.matches(prev)) {',
+    'if (prev.index > this.#log.last.index) {',
+  ),
+  core(
+    'follower.ts',
+    'a follower acknowledges its own last index',
+    'const match = prev.index + entries.length',
+    'const match = Math.max(this.#log.last.index, prev.index + entries.length)',
+  ),
+  core(
+    'log.ts',
+    'a late, shorter append cuts what follows it',
+    'return cutBehind\n  }',
+    'const end = entries.at(-1)?.index ?? this.#last.index\n    if (end < this.#last.index && end >= this.#commit) {\n      this.#cutFrom(end + 1)\n      return end\n    }\n    return cutBehind\n  }',
+  ),
+  core(
+    'log.ts',
+    'a conflicting suffix stays behind what overwrites it',
+    'this.#stable = Math.min(this.#stable, index - 1)\n  }',
+    '}',
+  ),
+  core(
+    'replication.ts',
+    'acknowledgements of an earlier session count',
+    'return progress?.session === session ? progress : null',
+    'return progress ?? null',
+  ),
+  core(
+    'progress.ts',
+    'a late refusal moves next back below match',
+    "if (this.state === 'snapshot' || refused.index <= this.match) return false",
+    "if (this.state === 'snapshot') return false\n    if (refused.index <= this.match) this.match = Math.max(0, refused.index - 1)",
+  ),
+  core(
+    'progress.ts',
+    'a lost probe is never repeated',
+    'resume(): void {\n    this.#probeSent = false',
+    'resume(): void {',
+  ),
+
+  core(
+    'progress.ts',
+    'the in-flight window leaks',
+    'this.#inFlightBytes -= this.#inFlight.shift()!.bytes',
+    'this.#inFlight.shift()',
+  ),
+  core(
+    'leader.ts',
+    'the bound on uncommitted bytes is never given back',
+    'this.#uncommittedBytes -= bytes',
+    'void bytes',
+  ),
+  core(
+    'log.ts',
+    'entries leave memory before they are applied',
+    'const upTo = Math.min(appliedByStateMachine, this.#stable)',
+    'const upTo = this.#stable',
+  ),
+  core(
+    'raft.ts',
+    'segments are deleted above the checkpoint',
+    'Math.min(task.checkpoint.index + 1, keepsFrom)',
+    'Math.min(this.#log.commit + 1, keepsFrom)',
+  ),
+
+  // ---- Proposals ----
+  core(
+    'proposals.ts',
+    'a repeated proposal is appended again',
+    'return id.count >= origin.floor && !origin.counts.has(id.count)',
+    'return true',
+  ),
+  core(
+    'proposals.ts',
+    'a proposal goes to the next leader before its fate is settled',
+    'if (pending.resendIn > 0 || (pending.term !== null && pending.term !== term)) continue',
+    'if (pending.resendIn > 0) continue',
+  ),
+  core(
+    'proposals.ts',
+    'a refusal by some leader is taken for "in no log"',
+    'if (certainly) pending.term = null',
+    'pending.term = null',
+  ),
+  core(
+    'proposals.ts',
+    'a dead proposal is never proposed again, and waits for ever',
+    'pending.term = null // dead: proposed again, under the same id',
+    'continue',
+  ),
+  core(
+    'proposals.ts',
+    'an abandoned proposal is called "certainly not stored"',
+    'return pending !== undefined && pending.term === null',
+    'return pending !== undefined',
+  ),
+
+  // ---- Reads ----
+  core(
+    'reads.ts',
+    'a leader reads without asking a majority',
+    'const confirmed = answered[majority(this.#members) - 1] ?? 0',
+    'const confirmed = this.sequence',
+  ),
+  core(
+    'leader.ts',
+    'a new leader reads before it has committed in its term',
+    'return this.#core.log.commit >= this.#firstIndex',
+    'return true',
+  ),
+
+  core(
+    'reads.ts',
+    'a read is confirmed by a round that began before it',
+    'this.roundDue = true\n      this.sequence++',
+    'this.roundDue = true',
+  ),
+  {
+    bug: 'a confirmed read looks before its index is applied',
+    file: 'node/aggregator.ts',
+    find: 'await this.#replica.whenApplied(index, controller.signal)',
+    put: 'void index',
+  },
+
+  // ---- Snapshots, checkpoints, redo ----
+  store(
+    'snapshot-receiver.ts',
+    'a receiver takes more than its offer holds',
+    'const values = this.#upToTarget(chunkValues(chunk))',
+    'const values = this.#upToTarget(chunkValues(chunk)) && chunkValues(chunk)',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'what a snapshot left behind stays when the log goes on',
+    'await dropAbove(this.#store, position)',
+    'void position',
+  ),
+  raft(
+    'redo.ts',
+    'redo trusts the applied index of the store instead of the checkpoint',
+    'return { checkpoint, entries, commit: shown, lostEnd, rebuilding: false }',
+    'return { checkpoint, entries: entries.filter(({ index }) => index > shown), commit: shown, lostEnd, rebuilding: false }',
+  ),
+  raft(
+    'redo.ts',
+    'a log that lost its end is taken as it is',
+    'const lostEnd = shown > lastIndex',
+    'const lostEnd = false',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'a checkpoint is told before the store is flushed',
+    'const checkpoint = this.offer()\n    await this.#flush()',
+    'const checkpoint = this.offer()',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'a refilled store passes for durable',
+    'const durable = !this.#refilling || checkpoint.index === 0',
+    'const durable = true',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'counters go on from where they were, so that redo counts events again',
+    'this.#frontier = new Frontier(this.#store, totals)\n    this.#index',
+    'this.#frontier = new Frontier(this.#store, this.#frontier.totals.position > totals.position ? totals : { ...totals, duplicates: totals.duplicates + this.#lives })\n    this.#index',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'a store that does not hold the checkpoint is used all the same',
+    'return gotThere &&',
+    'return true ||',
+  ),
+  store(
+    'snapshot-receiver.ts',
+    'a snapshot comes into force unverified',
+    '!this.#broken &&',
+    'true ||',
+  ),
+  core(
+    'follower.ts',
+    'an old snapshot comes into force over a newer log',
+    'index >= this.#log.applied : index > this.#log.commit',
+    'index >= this.#log.applied : index > 0',
+  ),
+  core(
+    'log.ts',
+    'a snapshot throws away the log that follows it',
+    'const kept = connects ?',
+    'const kept = connects && false ?',
+  ),
+
+  // ---- Deciding ----
+  store(
+    'decide.ts',
+    'a duplicate of an event that is in flight in the same entry is accepted',
+    'this.#known[dedup] = value',
+    'void value',
+  ),
+  store(
+    'decide.ts',
+    'in redo an event is a duplicate of itself',
+    'if (position < next) {',
+    'if (known !== undefined && position <= next) {',
+  ),
+  store(
+    'decide.ts',
+    'conflicts are not told',
+    'flags[place] = differs ? CONFLICT : DUPLICATE',
+    'flags[place] = DUPLICATE',
+  ),
+  store(
+    'frontier.ts',
+    'the position moves before the batch is in',
+    'await batch.write()',
+    'void batch.write()',
+  ),
+
+  // ---- Store ids: who may promise ----
+  core(
+    'identity.ts',
+    'a wiped node votes as if nothing had happened',
+    'if (node === this.#self) return this.#identity.member',
+    'if (node === this.#self) return true',
+  ),
+  core(
+    'roles.ts',
+    'a node that may not vote is asked, and votes',
+    "onVote(message: PeerMessage & { type: 'Vote' }): void {\n    if (!this.#identities.member) return",
+    "onVote(message: PeerMessage & { type: 'Vote' }): void {",
+  ),
+  core(
+    'identity.ts',
+    'every store counts, pinned or not',
+    'return met !== undefined && (',
+    'return met !== undefined || (',
+  ),
+  core(
+    'identity.ts',
+    'a node that was set back believes itself',
+    '#lacks(seen: Seen, term: Term): boolean {',
+    '#lacks(seen: Seen, term: Term): boolean {\n    if (term >= 0) return false',
+  ),
+
+  // ---- The node above ----
+  {
+    bug: 'the outcome of one request is given to the next',
+    file: 'node/publisher.ts',
+    find: 'const end = start + batch.count',
+    put: 'const end = start + batch.count\n    start = 0',
+  },
+  {
+    bug: 'a publish without an outcome is called "not stored"',
+    file: 'node/publisher.ts',
+    find: 'const error = proposer.abandon(proposal.id) ? noLeader() : unknown()',
+    put: 'proposer.abandon(proposal.id)\n      const error = noLeader()',
+  },
+]
