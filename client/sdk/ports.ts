@@ -32,6 +32,21 @@ export function systemPorts(connectionsPerNode: number): Ports {
       return () => clearTimeout(timer)
     },
     random: Math.random,
-    randomFill: (bytes) => void randomFillSync(bytes),
+    randomFill: pooledRandom(),
+  }
+}
+
+const RANDOM_POOL_BYTES = 4_096
+
+/** One call to the system's generator costs as much for 16 bytes as for thousands. For short arrays. */
+function pooledRandom(): (bytes: Uint8Array) => void {
+  const pool = Buffer.alloc(RANDOM_POOL_BYTES)
+  let used = RANDOM_POOL_BYTES
+  return (bytes) => {
+    if (used + bytes.length > RANDOM_POOL_BYTES) {
+      randomFillSync(pool)
+      used = 0
+    }
+    used += pool.copy(bytes, 0, used, used + bytes.length)
   }
 }

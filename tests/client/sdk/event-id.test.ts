@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { eventIds } from '../../../client/sdk/event-id.ts'
+import { systemPorts } from '../../../client/sdk/ports.ts'
 
 test('RFC 9562, appendix A.6: the time, version and variant of its example', () => {
   const example = '017F22E2-79B0-7CC3-98C4-DC0C0C07398F'.toLowerCase()
@@ -36,10 +37,11 @@ test('ids rise strictly, also when the clock stands still or goes back, and howe
 })
 
 test('two makers do not make the same ids at the same time', () => {
-  const ports = { wallMs: () => 1, randomFill: (bytes: Uint8Array) => void randomFillSync(bytes) }
-  const [left, right] = [eventIds(ports), eventIds(ports)]
+  const [left, right] = [systemPorts(1), systemPorts(1)].map(({ randomFill }) =>
+    eventIds({ wallMs: () => 1, randomFill }),
+  )
 
-  const ids = Array.from({ length: 1_000 }, () => [left(), right()]).flat()
+  const ids = Array.from({ length: 1_000 }, () => [left!(), right!()]).flat()
 
   expect(new Set(ids).size).toBe(2_000)
 })

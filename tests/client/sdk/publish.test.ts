@@ -1,6 +1,7 @@
 // What a publish comes to when nodes refuse, hang, die after storing, or are no nodes at all. Two things hold throughout:
 // no event is stored twice, and "certainly not stored" is said only when it is so.
 
+import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Retry } from '../../../client/sdk/caller.ts'
@@ -140,15 +141,23 @@ describe('Retry-After', () => {
 })
 
 describe('an outcome that is not known', () => {
-  test('is asked for again; a duplicate then may be our own first try', async () => {
-    const world = new World()
-    world.script(A, 'storesAndHangs')
+  test.each<Behaviour>([
+    'storesAndHangs',
+    'storesAndLosesConnection',
+    'storesAndSaysUnknown',
+    'storesBehindProxyThatGivesUp',
+  ])(
+    'is asked for again after %s; a duplicate then may be our own first try',
+    async (behaviour) => {
+      const world = new World()
+      world.script(A, behaviour)
 
-    const published = await world.drive(world.client().publish(EVENT))
+      const published = await world.drive(world.client().publish(EVENT))
 
-    expect(published).toEqual({ ...EVENT, outcome: 'duplicate', position: 1, maybeOwn: true })
-    expect(world.stored.size).toBe(1)
-  })
+      expect(published).toEqual({ ...EVENT, outcome: 'duplicate', position: 1, maybeOwn: true })
+      expect(world.stored.size).toBe(1)
+    },
+  )
 
   test('is no doubt after tries that certainly stored nothing', async () => {
     const world = new World()
@@ -298,6 +307,16 @@ describe('a signal', () => {
     }
   })
 
+  test('that lives on is not held by calls that have ended', async () => {
+    const world = new World()
+    world.script(A, 'hangs', { code: 'no_leader' }, 'answers')
+    const { signal } = aborting(reason)
+
+    await world.drive(world.client({ signal }).publish(EVENT, { signal }))
+
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
   test('given before ends the call before anything is sent', async () => {
     const world = new World()
 
@@ -320,6 +339,7 @@ test('PROPERTY: whatever nodes do, nothing is stored twice and every word is tru
     'storesAndHangs',
     'storesAndSaysUnknown',
     'isNoNode',
+    'storesBehindProxyThatGivesUp',
     { code: 'no_leader', retryAfter: '1' },
     { code: 'overloaded', retryAfter: '2' },
     { code: 'stopping' },

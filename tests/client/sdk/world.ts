@@ -23,6 +23,7 @@ export type Behaviour =
   | 'storesAndHangs'
   | 'storesAndSaysUnknown'
   | 'isNoNode'
+  | 'storesBehindProxyThatGivesUp'
   | { readonly code: ErrorCode; readonly retryAfter?: string; readonly index?: number }
   | ((request: HttpRequest, world: World) => HttpAnswer)
 
@@ -170,6 +171,9 @@ export class World {
         return problem({ code: 'outcome_unknown' })
       case 'isNoNode':
         return { status: 404, text: '<html>', header: () => null }
+      case 'storesBehindProxyThatGivesUp':
+        this.store(request)
+        return { status: 504, text: '<html>', header: () => null }
     }
   }
 
