@@ -5,9 +5,11 @@
 // min(match, commit), or travels with the entries that verify it, so that no follower commits what it has not
 // matched (raft.md 4.3-b, c); replies of an earlier session count for nothing.
 
+import type { LeaderLimits } from './config.ts'
+import type { Identities } from './identity.ts'
 import { invariant } from './invariant.ts'
-import type { Surroundings } from './leader.ts'
-import { entryBytes } from './log.ts'
+import { entryBytes, type RaftLog } from './log.ts'
+import type { Outbox } from './outbox.ts'
 import { Progress } from './progress.ts'
 import { majority } from './quorum.ts'
 import type {
@@ -20,6 +22,17 @@ import type {
   Session,
   Term,
 } from './types.ts'
+
+/** What leadership needs of the core around it. */
+export interface Surroundings {
+  readonly self: NodeId
+  readonly members: readonly NodeId[]
+  readonly term: Term
+  readonly log: RaftLog
+  readonly identities: Identities
+  readonly limits: LeaderLimits
+  readonly outbox: Outbox
+}
 
 export class Replication {
   readonly #core: Surroundings
