@@ -18,6 +18,7 @@ export interface LeaderLimits {
   readonly messageBytesMax: number
   readonly inflightMessagesMax: number
   readonly inflightBytesMax: number
+  /** So much may wait for a commit, and as much again, committed, for the state machine. */
   readonly uncommittedBytesMax: number
 }
 

@@ -4,6 +4,7 @@
 // commit moves only as far as this term's leader is known to agree with the own log, whatever commit index it
 // sends (raft.md 4.3-b); an acknowledgement names prev + n, never the own last index (4.4-c).
 
+import type { RaftConfig } from './config.ts'
 import type { RaftLog } from './log.ts'
 import type { Outbox } from './outbox.ts'
 import type { Persistence } from './persistence.ts'
@@ -41,7 +42,16 @@ export class Follower {
   /** A verified snapshot waits for its record to be durable. */
   #restoring = false
 
-  constructor(log: RaftLog, outbox: Outbox, persistence: Persistence, rebuilding: boolean) {
+  readonly #limits: Pick<RaftConfig, 'uncommittedBytesMax'>
+
+  constructor(
+    log: RaftLog,
+    outbox: Outbox,
+    persistence: Persistence,
+    limits: Pick<RaftConfig, 'uncommittedBytesMax'>,
+    rebuilding: boolean,
+  ) {
+    this.#limits = limits
     this.#log = log
     this.#outbox = outbox
     this.#persistence = persistence
@@ -66,6 +76,9 @@ export class Follower {
 
   append(message: PeerMessage & { type: 'Append' }): void {
     const { from, session, prev, entries } = message
+    // While the state machine is behind, more would only fill the memory. No answer: the leader asks again in time.
+    const full = this.#log.waitingBytes > this.#limits.uncommittedBytesMax
+    if (full && entries.length > 0) return
     if (prev.index < this.#log.commit) return this.#acknowledge(from, session, this.#log.commit)
     if (!this.#log.matches(prev)) {
       const hint = this.#conflictHint(prev)

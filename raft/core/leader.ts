@@ -83,12 +83,10 @@ export class Leader {
   propose(id: ProposalId, floor: number, data: Bytes): Refusal | null {
     if (!this.#admitted.isNew(id, floor)) return null
     if (this.#transfer !== null) return 'transferring'
+    const { log, limits } = this.#core
     // One proposal is always let in, however large, so that none can starve.
-    if (
-      this.#uncommittedBytes > 0 &&
-      this.#uncommittedBytes + data.length > this.#core.limits.uncommittedBytesMax
-    )
-      return 'uncommittedLimit'
+    const bytes = this.#uncommittedBytes === 0 ? 0 : this.#uncommittedBytes + data.length
+    if (Math.max(bytes, log.waitingBytes) > limits.uncommittedBytesMax) return 'uncommittedLimit'
     this.#admitted.admit(id)
     this.#append({ type: 'normal', proposal: id, data })
     return null

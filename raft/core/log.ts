@@ -36,6 +36,8 @@ export class RaftLog {
   #stable: Index
   #commit: Index
   #applied: Index
+  #done: Index
+  #waitingBytes = 0
 
   constructor(loaded: {
     base: EntryId
@@ -59,6 +61,7 @@ export class RaftLog {
     this.#stable = index
     this.#commit = loaded.applied
     this.#applied = loaded.applied
+    this.#done = loaded.applied
   }
 
   get base(): EntryId {
@@ -76,6 +79,14 @@ export class RaftLog {
   }
   get commit(): Index {
     return this.#commit
+  }
+  /** The state machine is done with everything up to here. */
+  get done(): Index {
+    return this.#done
+  }
+  /** What is committed, and not yet done. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
   /** Everything up to here was handed to the state machine. */
   get applied(): Index {
@@ -95,10 +106,22 @@ export class RaftLog {
 
   /** Of what may still be committed, how many bytes: the leader's uncommitted part is bounded by it. */
   bytesAbove(index: Index): number {
+    return this.#bytesBetween(index, this.#last.index)
+  }
+
+  /** Behind `after`, up to `to`, as far as it is in memory. */
+  #bytesBetween(after: Index, to: Index): number {
     let bytes = 0
-    for (let i = Math.max(index + 1, this.#memoryFirst); i <= this.#last.index; i++)
+    for (let i = Math.max(after + 1, this.#memoryFirst); i <= to; i++)
       bytes += entryBytes(this.#at(i))
     return bytes
+  }
+
+  /** The state machine has reported to be done with everything up to `index`. */
+  markDone(index: Index): void {
+    if (index <= this.#done) return
+    this.#waitingBytes -= this.#bytesBetween(this.#done, index)
+    this.#done = index
   }
 
   /** The leader's own append (leader append-only: never below last). */
@@ -173,6 +196,7 @@ export class RaftLog {
   commitTo(index: Index): boolean {
     invariant(index <= this.#last.index, 'commit ≤ last')
     if (index <= this.#commit) return false
+    this.#waitingBytes += this.#bytesBetween(this.#commit, index)
     this.#commit = index
     return true
   }
@@ -191,9 +215,9 @@ export class RaftLog {
    * Lets go of the oldest applied, durable entries once they pass bytesMax; a quarter at a time, since the
    * front of an array is dear to move.
    */
-  release(appliedByStateMachine: Index, bytesMax: number): void {
+  release(bytesMax: number): void {
     if (this.#memoryBytes <= bytesMax) return
-    const upTo = Math.min(appliedByStateMachine, this.#stable)
+    const upTo = Math.min(this.#done, this.#stable)
     let count = 0
     while (this.#memoryBytes > bytesMax * 0.75 && this.#memoryFirst + count <= upTo)
       this.#memoryBytes -= entryBytes(this.#entries[count++]!)
@@ -235,6 +259,8 @@ export class RaftLog {
     this.#last = this.#base
     this.#commit = snapshot.index
     this.#applied = snapshot.index
+    this.#done = snapshot.index
+    this.#waitingBytes = 0
     for (const entry of kept) this.append(entry)
     // All of it is written again behind the base record, in the same write.
     this.#stable = snapshot.index
@@ -246,6 +272,8 @@ export class RaftLog {
     invariant(index <= this.#last.index && index >= this.#applied, 'a snapshot within the log')
     this.#commit = Math.max(this.#commit, index)
     this.#applied = index
+    this.#done = index
+    this.#waitingBytes = this.#bytesBetween(index, this.#commit)
   }
 
   #at(index: Index): Entry {

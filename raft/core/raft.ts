@@ -68,7 +68,6 @@ export class Raft {
   #ticks = 0
   #applying: { seq: number; upTo: Index } | null = null
   #applySeq = 0
-  #appliedDone: Index
 
   // What the next Ready carries.
   #restore: Checkpoint | null = null
@@ -97,8 +96,7 @@ export class Raft {
       muted: lostEnd,
     })
     log.commitTo(start.commit)
-    this.#follower = new Follower(log, this.#outbox, this.#persistence, start.rebuilding)
-    this.#appliedDone = applied
+    this.#follower = new Follower(log, this.#outbox, this.#persistence, config, start.rebuilding)
     this.#proposals = new OwnProposals(id, life, electionTicks, log.term(applied) ?? 0)
     this.#reads = new OwnReads(life, electionTicks)
     this.#roles = new Roles({
@@ -173,7 +171,7 @@ export class Raft {
       for (const state of this.#leader.confirmedReads()) this.#readAnswered(state)
     }
     const { task, now } = this.#persistence.take(this.#log, this.#identities, this.#outbox)
-    this.#log.release(this.#appliedDone, this.#config.memoryBytesMax)
+    this.#log.release(this.#config.memoryBytesMax)
     const ready: Ready = {
       role: this.#roles.role,
       leader: this.#leaderId,
@@ -207,7 +205,7 @@ export class Raft {
       last: this.#log.last,
       firstIndex: this.#log.firstIndex,
       commit: this.#log.commit,
-      applied: this.#appliedDone,
+      applied: this.#log.done,
       pendingProposals: this.#proposals.size,
       transferringTo: this.#leader?.transferringTo ?? null,
       peers:
@@ -286,7 +284,7 @@ export class Raft {
         return this.#appendDone(message.seq)
       case 'ApplyDone':
         invariant(this.#applying?.seq === message.seq, 'applies complete one at a time')
-        this.#appliedDone = Math.max(this.#appliedDone, this.#applying.upTo)
+        this.#log.markDone(this.#applying.upTo)
         this.#applying = null
         return
       case 'ReadDone':
@@ -472,7 +470,6 @@ export class Raft {
     if (taken === null) return
     for (const id of this.#proposals.jumpedOver(checkpoint.term))
       this.#outcomes.push({ id, kind: 'unknown' })
-    this.#appliedDone = checkpoint.index
     // Otherwise it comes into force when its record is durable.
     if (taken.within) this.#restore = checkpoint
     const { offer } = taken
