@@ -200,6 +200,7 @@ export class SimCluster {
       if (!core.includes(node)) this.#leaveBroken(node)
       else {
         node.diskWeather = GOOD_DISK
+        node.damagedChunks = 0
         node.resume()
         node.start()
       }

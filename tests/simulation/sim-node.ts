@@ -57,6 +57,8 @@ export class SimNode implements Observed {
   /** Of its wall clock, from the world's. */
   wallOffsetMs = 0
   diskWeather: DiskWeather
+  /** How likely a chunk of a snapshot that is read here has a bit flipped. */
+  damagedChunks: number
   /** Called when the process has ended by itself: its disk failed, or it refused to start. */
   onEnd: (error: unknown) => void = () => {}
   #life: Life
@@ -86,6 +88,7 @@ export class SimNode implements Observed {
     })
     this.storeDisk = new SimStoreDisk(disk, storeFaults)
     this.diskWeather = diskWeather
+    this.damagedChunks = around.damagedChunks
     this.#life = new Life(world, 0)
     this.#life.end()
   }
@@ -325,7 +328,7 @@ export class SimNode implements Observed {
         if (property === 'readChunk')
           return async (...given: Parameters<typeof target.readChunk>) => {
             const chunk = await target.readChunk(...given)
-            return world.streams.disk.chance(this.#around.damagedChunks)
+            return world.streams.disk.chance(this.damagedChunks)
               ? { ...chunk, data: flipped(chunk.data, world.streams.disk.uint32()) }
               : chunk
           }

@@ -212,7 +212,7 @@ export const ZOO: readonly Plant[] = [
   core(
     'log.ts',
     'entries leave memory before they are applied',
-    'const upTo = Math.min(appliedByStateMachine, this.#stable)',
+    'const upTo = Math.min(this.#done, this.#stable)',
     'const upTo = this.#stable',
   ),
   core(

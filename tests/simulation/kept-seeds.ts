@@ -1,0 +1,56 @@
+// Seeds that found something, with what they found. Plans are drawn anew when the swarm changes, so a kept seed is no
+// longer the very run of its story; it stays because the neighbourhood of a bug is worth another look.
+
+export interface KeptSeed {
+  readonly seed: number
+  readonly story: string
+}
+
+export const KEPT_SEEDS: readonly KeptSeed[] = [
+  {
+    seed: 74,
+    story:
+      'A follower that could not hear still followed an older offer of a snapshot while the sender answered from a newer ' +
+      'one; it took the surplus for damage and emptied a store whose entries were in force.',
+  },
+  {
+    seed: 100,
+    story:
+      'A leader whose last link to a wiped node showed its old store vouched for that one again.',
+  },
+  {
+    seed: 163,
+    story: 'A node that had lost its store waited for ever for the chunks of a deposed leader.',
+  },
+  { seed: 226, story: 'The same, with the offering leader cut off.' },
+  {
+    seed: 349,
+    story: 'A candidate whose disk hung won pre-vote after pre-vote and raised its term 28 times.',
+  },
+  {
+    seed: 539,
+    story:
+      'The next offer of a snapshot began while the record of the verified one was on its way to a slow disk.',
+  },
+  {
+    seed: 705,
+    story:
+      "A store redone from nothing took a checkpoint below the log's own, and the log refused it at every start.",
+  },
+  { seed: 879, story: 'The same on another node.' },
+  {
+    seed: 1318,
+    story:
+      'A store redone from nothing, not yet durable, passed for one that holds the checkpoint after a power cut; ' +
+      'duplicates were accepted a second time.',
+  },
+  {
+    seed: 2085,
+    story:
+      'Beyond what is promised: a directory set back while the only peer that remembers its vote has a hanging disk.',
+  },
+  {
+    seed: 2689,
+    story: 'A directory set back to before its node was cleared stayed suspect for ever.',
+  },
+]
