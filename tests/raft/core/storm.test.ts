@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { runStorm } from './storm.ts'
 
 const only = process.env.STORM
-const many = Number(process.env.STORMS ?? 250)
+const many = Number(process.env.STORMS ?? 150)
 const seeds = only === undefined ? Array.from({ length: many }, (_, i) => i) : [Number(only)]
 
 test('I1–I9 hold in any storm, and the cluster converges after it', () => {
@@ -24,3 +24,10 @@ test('the same seed tells the same story', () => {
   const [first, second] = [runStorm(7, true), runStorm(7, true)]
   expect(second.story).toEqual(first.story)
 })
+
+test.each([1338, 1720])(
+  'seed %i, which once left a cluster without a leader or a node uncleared',
+  (seed) => {
+    expect(runStorm(seed, true).steps).toBeGreaterThan(500)
+  },
+)
