@@ -50,7 +50,7 @@ const COMMAND = {
     attach: {
       type: 'string',
       value: 'URL,…',
-      help: 'load and verdict for running nodes, no faults',
+      help: 'running nodes; faults only with --engine compose, from a container of their project',
     },
     nodes: { type: 'string', value: 'N', help: `how many nodes (3), 3 to ${NODES_MAX}` },
     rate: { type: 'string', value: 'N', help: 'events a second (600)' },
@@ -78,7 +78,8 @@ async function main(values: Options): Promise<number> {
     values.seed === undefined
       ? randomInt(2 ** 31)
       : wholeNumber('--seed', values.seed, { min: 0, max: Number.MAX_SAFE_INTEGER })
-  const scenario = values.attach === undefined ? scenarioOf(values.scenario ?? 'mixed') : null
+  const harmless = values.attach !== undefined && values.engine === undefined
+  const scenario = harmless ? null : scenarioOf(values.scenario ?? 'mixed')
   const limits = limitsOf(values)
   const rate = decimalNumber('--rate', values.rate ?? '600', { min: 1, max: 1e6 })
   const duplicateShare = decimalNumber('--duplicate', values.duplicate ?? '0.3', { min: 0, max: 1 })
@@ -96,7 +97,7 @@ async function main(values: Options): Promise<number> {
     sdks = Array.from({ length: SDK_PUBLISHERS }, () => new ChaosSdkPublisher(urls))
     const options: RunOptions = {
       ...{ scenario, seed, ...limits, rate, duplicateShare, sdks, ledgerFile },
-      exclusive: engine.name !== 'attach',
+      exclusive: values.attach === undefined,
     }
     report = await runChaos(
       {
@@ -134,12 +135,14 @@ function refuseMixture(values: Options): void {
     const name = names.find((given) => values[given] !== undefined)
     if (name !== undefined) throw new UsageError(`--${name} has no effect with ${because}`)
   }
+  if (engine !== undefined && engine !== 'process' && engine !== 'compose') {
+    throw new UsageError(`--engine must be process or compose, not ${JSON.stringify(engine)}`)
+  }
   if (attach !== undefined) {
-    without(['scenario', 'cycles', 'engine', 'nodes', 'base-port', 'data'], '--attach')
+    without(['nodes', 'base-port', 'data'], '--attach')
+    if (engine !== 'compose') without(['scenario', 'cycles', 'engine'], '--attach')
   } else if (engine === 'compose') {
     without(['nodes', 'base-port', 'data'], '--engine compose')
-  } else if (engine !== undefined && engine !== 'process') {
-    throw new UsageError(`--engine must be process or compose, not ${JSON.stringify(engine)}`)
   }
 }
 
@@ -163,7 +166,9 @@ function limitsOf(values: Options): Pick<RunOptions, 'durationMs' | 'cycles'> {
 }
 
 async function engineOf(values: Options, scenario: Scenario | null): Promise<Engine> {
-  if (scenario === null) return AttachedEngine.open(nodeUrls('--attach', values.attach!))
+  const urls = values.attach === undefined ? null : nodeUrls('--attach', values.attach)
+  if (scenario === null) return AttachedEngine.open(urls!)
+  if (urls !== null) return ComposeEngine.attach(urls)
   if (values.engine === 'compose') return ComposeEngine.open()
   const basePort = wholeNumber('--base-port', values['base-port'] ?? '8101', {
     min: 1,

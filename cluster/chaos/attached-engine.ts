@@ -12,23 +12,8 @@ export class AttachedEngine implements Engine {
     this.#urls = urls
   }
 
-  /** Every node must answer, each under an id of its own. */
   static async open(urls: readonly string[]): Promise<AttachedEngine> {
-    const byId = new Map<string, string>()
-    for (const url of urls) {
-      const client = new NodeClient(url, { connections: 1, timeoutMs: 5_000 })
-      try {
-        const { node_id: id } = await client.stats()
-        if (byId.has(id)) throw new CommandError(`${url} and ${byId.get(id)} are one node, ${id}`)
-        byId.set(id, url)
-      } catch (error) {
-        if (error instanceof CommandError) throw error
-        throw new CommandError(`${url} cannot be attached to: ${failureText(error)}`)
-      } finally {
-        await client.close()
-      }
-    }
-    return new AttachedEngine(byId)
+    return new AttachedEngine(await urlsById(urls))
   }
 
   get ids(): readonly string[] {
@@ -67,6 +52,25 @@ export class AttachedEngine implements Engine {
   async close(): Promise<null> {
     return null
   }
+}
+
+/** Who is behind these URLs: every node must answer, each under an id of its own. */
+export async function urlsById(urls: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const byId = new Map<string, string>()
+  for (const url of urls) {
+    const client = new NodeClient(url, { connections: 1, timeoutMs: 5_000 })
+    try {
+      const { node_id: id } = await client.stats()
+      if (byId.has(id)) throw new CommandError(`${url} and ${byId.get(id)} are one node, ${id}`)
+      byId.set(id, url)
+    } catch (error) {
+      if (error instanceof CommandError) throw error
+      throw new CommandError(`${url} cannot be attached to: ${failureText(error)}`)
+    } finally {
+      await client.close()
+    }
+  }
+  return byId
 }
 
 async function refuse(): Promise<never> {
