@@ -6,14 +6,12 @@
 // Keeps: leader append-only; commits by counting only entries of its own term (§5.4.2), and only members whose
 // store is the pinned one; counts itself only for what its own disk holds.
 
-import type { LeaderLimits } from './config.ts'
-import { encodePins, type Identities } from './identity.ts'
-import { entryBytes, type RaftLog } from './log.ts'
-import type { Outbox } from './outbox.ts'
+import { encodePins } from './identity.ts'
+import { entryBytes } from './log.ts'
 import { AdmittedProposals } from './proposals.ts'
 import { committedByMajority } from './quorum.ts'
 import { LeaderReads } from './reads.ts'
-import { Replication } from './replication.ts'
+import { Replication, type Surroundings } from './replication.ts'
 import type {
   Bytes,
   Entry,
@@ -24,19 +22,7 @@ import type {
   Refusal,
   Session,
   StoreId,
-  Term,
 } from './types.ts'
-
-/** What leadership needs of the core around it. */
-export interface Surroundings {
-  readonly self: NodeId
-  readonly members: readonly NodeId[]
-  readonly term: Term
-  readonly log: RaftLog
-  readonly identities: Identities
-  readonly limits: LeaderLimits
-  readonly outbox: Outbox
-}
 
 export class Leader {
   readonly #core: Surroundings
