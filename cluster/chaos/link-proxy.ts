@@ -125,8 +125,9 @@ class Connection {
     this.#events.gone()
     for (const pipe of this.#pipes) pipe.discard()
     for (const socket of [this.#dialler, this.#target]) {
-      if (socket.connecting) socket.destroy()
-      else socket.resetAndDestroy()
+      // By itself it would first wait until all that was written has left.
+      if (!socket.connecting) socket.resetAndDestroy()
+      socket.destroy()
     }
   }
 

@@ -165,7 +165,9 @@ export class Recorder {
   #countError({ client, mark }: CallHandle, kind: string, sentTo: string | null): void {
     const errors = this.#errors[client]
     add(errors.all, kind)
-    if (sentTo !== null && this.#afflictions.survivedSince(sentTo, mark)) {
+    // Of a node that others may harm, nobody here knows whether it had an excuse.
+    if (sentTo === null || this.#engine.life(sentTo) === null) return
+    if (this.#afflictions.survivedSince(sentTo, mark)) {
       add(errors.surviving, `${kind} from ${sentTo}`)
     }
   }
