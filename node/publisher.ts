@@ -110,12 +110,12 @@ export class Publisher {
   async #propose(requests: readonly Request[]): Promise<void> {
     const { proposer, waiters, wallMs } = this.#options
     const batches = requests.map((request) => request.batch)
-    const proposal = proposer.propose(encodeCommand(batches, wallMs()))
     // They arrived within one turn: the last deadline serves all.
     const deadlineMs = Math.max(...requests.map((request) => request.deadlineMs))
     const { promise: expired, resolve: expire } = Promise.withResolvers<null>()
     const cancel = waiters.at(deadlineMs, () => expire(null))
     try {
+      const proposal = proposer.propose(encodeCommand(batches, wallMs()))
       const ended = await Promise.race([proposal.done, expired])
       if (ended !== null) return answer(requests, ended.result)
       const error = proposer.abandon(proposal.id) ? noLeader() : unknown()

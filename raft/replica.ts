@@ -89,6 +89,7 @@ export class Replica<Result> {
   #applyChain: Promise<void> = Promise.resolve()
   #turnDue = false
   #checkpointing = false
+  #checkpointIndex: Index = 0
   /** How long the append under way has taken; null: none is. */
   #appendTicks: number | null = null
   #stopped = false
@@ -165,6 +166,7 @@ export class Replica<Result> {
 
   /** Ends when the entry is applied here, or with OutcomeUnknownError. */
   propose(data: Bytes): Proposal<Result> {
+    if (this.#stopped) throw new OutcomeUnknownError('the replica has stopped')
     const id = this.#raft.propose(data)
     const done = new Promise<Committed<Result>>((resolve, reject) => {
       this.#proposals.set(id.count, { resolve, reject })
@@ -182,6 +184,7 @@ export class Replica<Result> {
   /** A linearizable read may look once this index is applied. `signal` ends the wait with its reason. */
   async readIndex(signal: AbortSignal): Promise<Index> {
     signal.throwIfAborted()
+    if (this.#stopped) throw new OutcomeUnknownError('the replica has stopped')
     const ticket = this.#raft.readIndex()
     return this.#abortable<Index>(signal, (waiter) => {
       this.#reads.set(ticket, waiter)
@@ -197,6 +200,7 @@ export class Replica<Result> {
   async whenApplied(index: Index, signal: AbortSignal): Promise<void> {
     if (this.#applied >= index) return
     signal.throwIfAborted()
+    if (this.#stopped) throw new OutcomeUnknownError('the replica has stopped')
     await this.#abortable<void>(signal, (waiter) => {
       const entry = { index, waiter }
       this.#appliedWaiters.push(entry)
@@ -367,7 +371,10 @@ export class Replica<Result> {
   #maybeCheckpoint(): void {
     if (this.#checkpointing || this.#receiver.busy || this.#rebuilding) return
     if (this.#options.log.bytesSinceCheckpoint() < this.#options.checkpointBytes) return
+    // The record of the last one may still wait for a slow disk: another at the same place would bring nothing.
+    if (this.#applied <= this.#checkpointIndex) return
     this.#checkpointing = true
+    this.#checkpointIndex = this.#applied
     const done = this.checkpoint().then(() => {
       this.#checkpointing = false
     })
