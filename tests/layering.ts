@@ -124,7 +124,9 @@ function importFaults(
   return imports.flatMap(({ specifier }) => {
     if (specifier.startsWith('.')) {
       const target = resolved(file, specifier)
-      return isAmong(layer.mayImport, target) ? [] : [`${file} imports ${target}, which ${layer.folder} may not`]
+      return isAmong(layer.mayImport, target)
+        ? []
+        : [`${file} imports ${target}, which ${layer.folder} may not`]
     }
     const name = packageOf(specifier)
     const allowed =

@@ -1,3 +1,5 @@
+// Who may promise: pins, evidence of a loss, and the way back to membership.
+
 import { describe, expect, test } from 'vitest'
 import { decodePins, encodePins, Identities } from '../../../raft/core/identity.ts'
 import { RaftLog } from '../../../raft/core/log.ts'

@@ -1,3 +1,5 @@
+// The log in memory: terms as runs, what is cut and what is kept, and the bounds on what stays.
+
 import { describe, expect, test } from 'vitest'
 import { compareLogs, entryBytes, RaftLog, termInRuns } from '../../../raft/core/log.ts'
 import { Random } from '../../../raft/core/random.ts'

@@ -1,3 +1,5 @@
+// What a leader knows of one follower, move by move.
+
 import { describe, expect, test } from 'vitest'
 import { Progress } from '../../../raft/core/progress.ts'
 import { Random } from '../../../raft/core/random.ts'

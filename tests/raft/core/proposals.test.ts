@@ -1,3 +1,5 @@
+// Both ends of a proposal: at its origin until its end is known, and in its leader's memory.
+
 import { describe, expect, test } from 'vitest'
 import { AdmittedProposals, OwnProposals } from '../../../raft/core/proposals.ts'
 import type { Entry, ProposalId } from '../../../raft/core/types.ts'

@@ -1,3 +1,5 @@
+// Majorities, against a naive count.
+
 import { expect, test } from 'vitest'
 import { committedByMajority, majority } from '../../../raft/core/quorum.ts'
 import { Random } from '../../../raft/core/random.ts'

@@ -1,3 +1,5 @@
+// ReadIndex: which round confirms which read.
+
 import { describe, expect, test } from 'vitest'
 import { LeaderReads, OwnReads } from '../../../raft/core/reads.ts'
 
