@@ -91,6 +91,7 @@ describe.skipIf(missing !== null)('three containers', () => {
     expect(await project.inspect('n1', '{{.Config.User}} {{.Config.StopSignal}}')).toBe(
       'node SIGTERM',
     )
+    expect(await project.inspect('n1', '{{json .Mounts}}')).not.toContain('docker.sock')
     expect(await inside('node', 'find / -xdev -writable -not -type l -not -type c')).toEqual([
       '/data',
     ])
@@ -113,8 +114,8 @@ describe.skipIf(missing !== null)('three containers', () => {
     expect(published).toMatch(/^duplicates +\d+ \((2\d|3\d)\.\d %\)$/m)
   })
 
-  test('are loaded and judged by the profile `chaos`', async () => {
-    await project.compose(['--profile', 'chaos', 'up', '--detach'], { SECONDS_OF_CHAOS: '3' })
+  test('lose their leader and are judged by the profile `chaos`, which leaves none of them down', async () => {
+    await project.compose(['--profile', 'chaos', 'up', '--detach'], { SECONDS_OF_CHAOS: '6' })
 
     const code = await docker('wait', await project.container('chaos'))
     const said = await docker('logs', await project.container('chaos'))
@@ -122,6 +123,8 @@ describe.skipIf(missing !== null)('three containers', () => {
       code: '0',
       said: expect.stringMatching(/^VERDICT +clean$/m),
     })
+    expect(said).toMatch(/^ +kill of the leader .* ms \([1-9]\d* times\)$/m)
+    await project.wholeUnder()
   })
 
   test('answer on as two, without an error, when the leader is killed', async () => {
