@@ -6,6 +6,7 @@ import { grouped, milliseconds } from '../format.ts'
 import { gapPlot, throughputPlot, timelinePlot } from './html-plots.ts'
 import { STYLE } from './html-style.ts'
 import { escaped, tableOf } from './html-text.ts'
+import { spreadOf } from './meter.ts'
 import {
   duplicateShare,
   errorText,
@@ -64,9 +65,11 @@ function subtitle({ seed, engine, durationMs, startedAt, timelines, faults }: Re
 
 function tiles(report: Report): string {
   const { verdict, longestGap } = report
-  const leader = recoveries(report.faults)
-    .map(({ spread }) => spread.median)
-    .sort((a, b) => b - a)[0]
+  const leader = spreadOf(
+    report.faults
+      .filter(({ hitLeader, nodes }) => hitLeader && nodes.length === 1)
+      .flatMap(({ firstAckMs }) => firstAckMs ?? []),
+  )
   const count = (value: number | null | undefined) =>
     value === null || value === undefined ? 'not read' : grouped(value)
   const all: [value: string, text: string, bad: boolean][] = [
@@ -83,7 +86,7 @@ function tiles(report: Report): string {
     [duplicateShare(report), 'of the answers: duplicates', false],
     [`${grouped(eventsPerSecond(report))}/s`, 'events acknowledged', false],
     [milliseconds(longestGap.gapMs), 'longest gap', false],
-    [leader === undefined ? '–' : milliseconds(leader), 'worst median recovery', false],
+    [leader === null ? '–' : milliseconds(leader.median), 'median recovery, leader hit', false],
   ]
   const tile = ([value, text, bad]: (typeof all)[number]) =>
     `<div class="tile${bad ? ' bad' : ''}"><b>${escaped(value)}</b><span>${escaped(text)}</span></div>`

@@ -114,7 +114,7 @@ export function recoveries(faults: readonly Readonly<FaultNote>[]): Recovery[] {
 
 function recoveryLines({ faults }: Report): string[] {
   const found = recoveries(faults)
-  if (found.length === 0) return ['first ack       there was no fault']
+  if (found.length === 0) return ['first ack      there was no fault of ours']
   const width = Math.max(...found.map(({ what }) => what.length))
   return [
     'first acknowledgement after the fault, min / median / max:',
