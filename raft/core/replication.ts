@@ -34,16 +34,23 @@ export interface Surroundings {
   readonly outbox: Outbox
 }
 
+/**
+ * Sessions of different terms never share a number: bulk messages travel past the core and its check of terms, and an
+ * offer of a node's earlier leadership must not be answered from its present one.
+ */
+const SESSIONS_PER_TERM = 2 ** 20
+
 export class Replication {
   readonly #core: Surroundings
   readonly #progress = new Map<NodeId, Progress>()
-  #sessions = 0
+  #sessions: number
   #ticks = 0
   #readTasks: ReadTask[] = []
   #offers: { peer: NodeId; session: Session }[] = []
 
   constructor(core: Surroundings) {
     this.#core = core
+    this.#sessions = core.term * SESSIONS_PER_TERM
     for (const peer of this.#peers()) this.renew(peer)
   }
 
