@@ -30,7 +30,7 @@ export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
   'broken-disk': ['failing disk', 'hanging disk'],
   wipe: ['lose the directory'],
   rollback: ['set the directory back', 'cut the end of the log'],
-  store: ['lose the store'],
+  store: ['lose the store', 'lose the store, then the power'],
   'bit-flip': ['flip a bit in the log'],
 }
 
@@ -143,6 +143,16 @@ const FAULTS = {
     node.crash('power')
     node.loseStore()
     cluster.startSoon(node, upTo(random, 10 * MS, 1 * SECOND))
+  },
+  'lose the store, then the power': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.maySuffer(node)) return
+    node.crash('power')
+    node.loseStore()
+    cluster.startSoon(node, random.below(100 * MS))
+    cluster.later(upTo(random, 20 * MS, 3 * SECOND), 'power cut', () =>
+      crash(cluster, node, 'power', random),
+    )
   },
   'lose the directory': (cluster, random) => {
     const node = cluster.anyNode()

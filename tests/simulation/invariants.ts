@@ -106,6 +106,76 @@ export class LeaderCompleteness implements Observer {
   }
 }
 
+/** §5.4.2: a leader commits by counting only what it has appended in its own term. */
+export class CommitsInItsTerm implements Observer {
+  readonly #memories: Memories
+  readonly #seen = new Map<NodeId, { term: Term; commit: Index }>()
+
+  constructor(memories: Memories) {
+    this.#memories = memories
+  }
+
+  turned({ id }: Observed, { role, term, commit }: Status): void {
+    const before = this.#seen.get(id)
+    this.#seen.set(id, { term: role === 'leader' ? term : 0, commit })
+    if (role !== 'leader' || before?.term !== term || commit === before.commit) return
+    const committed = this.#memories.of(id).termAt(commit)
+    if (committed !== null && committed !== term)
+      broken(
+        'I4',
+        `${id}, leader of term ${term}, commits up to ${commit}, an entry of term ${committed}`,
+      )
+  }
+}
+
+/** What a leader must be able to hear, to be one. */
+export interface Audience {
+  readonly nodes: readonly Observed[]
+  readonly world: { readonly nowUs: number }
+  readonly plan: {
+    readonly settings: {
+      readonly tickUs: number
+      readonly raft: { readonly electionTicks: number }
+    }
+  }
+  readonly network: {
+    linked(from: NodeId, to: NodeId): boolean
+    isCut(from: NodeId, to: NodeId): boolean
+  }
+}
+
+/** I19, check-quorum: who has long been out of a majority's hearing does not lead. */
+export class LeadsOnlyWhoIsHeard implements Observer {
+  readonly #audience: Audience
+  readonly #deafSinceUs = new Map<NodeId, { life: number; sinceUs: number }>()
+
+  constructor(audience: Audience) {
+    this.#audience = audience
+  }
+
+  turned({ id, life }: Observed, { role, term }: Status): void {
+    const { nodes, network, world, plan } = this.#audience
+    const heard = nodes.filter(
+      (node) => node.id === id || (network.linked(node.id, id) && !network.isCut(node.id, id)),
+    )
+    if (role !== 'leader' || heard.length > nodes.length / 2) {
+      this.#deafSinceUs.delete(id)
+      return
+    }
+    const known = this.#deafSinceUs.get(id)
+    if (known === undefined || known.life !== life) {
+      this.#deafSinceUs.set(id, { life, sinceUs: world.nowUs })
+      return
+    }
+    const { tickUs, raft } = plan.settings
+    const deafUs = world.nowUs - known.sinceUs
+    if (deafUs > 4 * raft.electionTicks * tickUs + PAUSE_MAX_US)
+      broken('I19', `${id} leads term ${term} and has heard no majority for ${deafUs / 1e6} s`)
+  }
+}
+/** A paused leader cannot step down. */
+const PAUSE_MAX_US = 5_500_000
+
 /** I5, I9: one entry for each index, applied in order, only when a majority holds it durably; no proposal twice. */
 export class StateMachineSafety implements Observer {
   readonly #memories: Memories
@@ -228,8 +298,9 @@ export class DurableBeforeMessage implements Observer {
           broken('I8', `${id} sends ${type} in term ${term}; its disk is in term ${disk.term}`)
         return
       case 'Remembered':
-        if (message.pinned !== null && !disk.everPinned.has(message.pinned))
-          broken('I8', `${id} says it pins ${message.to}; its disk does not`)
+        // Another pin may have taken its place meanwhile; but a first one must stand there.
+        if (message.pinned !== null && !disk.pins.has(message.to))
+          broken('I8', `${id} says it pins ${message.to}; its disk knows none`)
     }
   }
 }
@@ -390,6 +461,7 @@ export function allInvariants(memories: Memories, members: readonly NodeId[]): r
     memories,
     new ElectionSafety(),
     new LeaderCompleteness(memories, committed),
+    new CommitsInItsTerm(memories),
     new StateMachineSafety(memories, committed, members.length),
     new CommitMoves(),
     new OneVote(),

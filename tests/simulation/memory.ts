@@ -21,8 +21,6 @@ export class LogView {
   store: StoreId | null = null
   member = false
   pins = new Map<NodeId, StoreId>()
-  /** All stores that were ever pinned, as far as this view goes back. */
-  everPinned = new Set<StoreId>()
   checkpointIndex: Index = 0
   base: EntryId = { index: 0, term: 0 }
   /** Of the entries behind base, in order. */
@@ -84,7 +82,6 @@ export class LogView {
 
   #pin({ pins }: Identity): void {
     this.pins = new Map(pins.map(({ node, store }) => [node, store]))
-    for (const { store } of pins) this.everPinned.add(store)
   }
 
   /** Segments below may be gone at any time; what is left must be the same. */
@@ -101,7 +98,6 @@ export class LogView {
     const copy = Object.assign(new LogView(), this)
     copy.terms = [...this.terms]
     copy.pins = new Map(this.pins)
-    copy.everPinned = new Set(this.everPinned)
     return copy
   }
 }
@@ -168,7 +164,18 @@ export class Memories implements Observer {
   durable({ id }: Observed, write: LogWrite): void {
     const memory = this.#memories.get(id)!
     memory.inFlight = null
-    memory.view.apply(write)
+    const { view } = memory
+    const { last } = view
+    const connects =
+      write.base &&
+      write.checkpoint !== null &&
+      view.termAt(write.checkpoint.index) === write.checkpoint.term
+    view.apply(write)
+    if (connects && view.last < last)
+      broken(
+        'I17',
+        `${id} begins its log behind ${view.base.index} and drops what followed up to ${last}`,
+      )
     for (const entry of write.entries) this.#hold(id, entry)
   }
 

@@ -36,6 +36,8 @@ export interface Workload {
   /** The same event is sent through two nodes at once. */
   readonly twice: number
   readonly otherContent: number
+  /** A client sends many publishes through one node at once: windows fill, and logs get ends that others lack. */
+  readonly burst: number
   /** A request, or its answer, is lost. */
   readonly loss: number
   readonly deadlineMs: number
@@ -115,6 +117,9 @@ export class SimClients implements Observer {
     const random = this.#random
     const node = this.#anyNode(client)
     if (!random.chance(this.#workload.reads)) {
+      if (random.chance(this.#workload.burst))
+        for (let i = random.between(3, 30); i > 0; i--)
+          this.publish(this.#draw(), node).catch((error) => this.#world.fail(error))
       const events = this.#draw()
       if (random.chance(this.#workload.twice))
         this.publish(events, this.#anyNode(client)).catch((error) => this.#world.fail(error))

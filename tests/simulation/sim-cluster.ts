@@ -4,7 +4,7 @@
 // scenario, a test).
 
 import type { NodeId } from '../../raft/core/types.ts'
-import { allInvariants } from './invariants.ts'
+import { allInvariants, LeadsOnlyWhoIsHeard } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
 import { Memories } from './memory.ts'
@@ -32,7 +32,7 @@ interface Amnesia {
 }
 
 /** A node that was set back and is not told so within this time has forgotten nothing that matters. */
-const NOTHING_FORGOTTEN_US = 5 * SECOND
+const NOTHING_FORGOTTEN_US = 1 * SECOND
 
 export class SimCluster {
   readonly plan: Plan
@@ -56,6 +56,7 @@ export class SimCluster {
     this.observers = [
       this.marks,
       ...allInvariants(this.memories, plan.members),
+      new LeadsOnlyWhoIsHeard(this),
       this.#watchSuspects(),
       this.#watchWrites(),
     ]
@@ -76,11 +77,10 @@ export class SimCluster {
       observers: this.observers,
       settings: plan.settings,
       storeFaults: plan.store,
-      keepEntries: plan.keepEntries,
       damagedChunks: plan.damagedChunks,
     }
     for (const [i, id] of plan.members.entries()) {
-      const node = new SimNode(id, around, plan.disk)
+      const node = new SimNode(id, { ...around, keepEntries: plan.keepEntries[i] ?? 0 }, plan.disk)
       node.tickRate = plan.tickRates[i] ?? 1
       node.onEnd = () => this.#ended(node)
       byId.set(id, node)

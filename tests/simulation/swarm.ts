@@ -20,8 +20,8 @@ export interface Plan {
   readonly settings: NodeSettings
   /** Of each node's clock, as a multiple of the nominal tick. */
   readonly tickRates: readonly number[]
-  /** Entries of the log kept below a checkpoint. */
-  readonly keepEntries: number
+  /** Entries of the log that each node keeps below a checkpoint. */
+  readonly keepEntries: readonly number[]
   /** How likely a sender reads a chunk of a snapshot with a bit flipped. */
   readonly damagedChunks: number
   readonly network: NetworkWeather
@@ -56,7 +56,7 @@ export const CALM_PLAN: Omit<Plan, 'seed' | 'members' | 'tickRates'> = {
     entryBytesTarget: 256 * 1024,
     tickUs: 10 * MS,
   },
-  keepEntries: 1_000,
+  keepEntries: [1_000, 1_000, 1_000, 1_000, 1_000],
   damagedChunks: 0,
   network: CLEAR,
   silenceUs: 1 * SECOND,
@@ -73,6 +73,7 @@ export const CALM_PLAN: Omit<Plan, 'seed' | 'members' | 'tickRates'> = {
     linearizable: 0.5,
     twice: 0,
     otherContent: 0,
+    burst: 0,
     loss: 0,
     deadlineMs: 5_000,
     triesMax: 3,
@@ -127,7 +128,10 @@ function calmed(plan: Plan, what: Calm): Plan {
     case 'skew':
       return { ...plan, tickRates: plan.tickRates.map(() => 1) }
     case 'clients':
-      return { ...plan, workload: { ...plan.workload, loss: 0, twice: 0, otherContent: 0 } }
+      return {
+        ...plan,
+        workload: { ...plan.workload, loss: 0, twice: 0, otherContent: 0, burst: 0 },
+      }
   }
 }
 
@@ -141,7 +145,9 @@ function drawPlan(seed: number, safetySeconds: number): Plan {
     members,
     settings: drawSettings(random),
     tickRates: members.map(() => (random.chance(0.5) ? 1 : random.logarithmic(0.7, 1.5))),
-    keepEntries: random.chance(0.5) ? 0 : Math.round(random.logarithmic(1, 500)),
+    keepEntries: members.map(() =>
+      random.chance(0.4) ? 0 : Math.round(random.logarithmic(1, 3_000)),
+    ),
     damagedChunks: random.chance(0.1) ? 0.3 : 0,
     network: drawNetwork(random),
     silenceUs: Math.round(random.logarithmic(50 * MS, 3 * SECOND)),
@@ -223,6 +229,7 @@ function drawWorkload(random: Stream): Workload {
     linearizable: random.float(),
     twice: random.chance(0.5) ? random.float() * 0.3 : 0,
     otherContent: random.chance(0.5) ? random.float() * 0.3 : 0,
+    burst: random.chance(0.5) ? random.float() * 0.1 : 0,
     loss: random.chance(0.5) ? random.float() * 0.1 : 0,
     deadlineMs: Math.round(random.logarithmic(300, 10_000)),
     triesMax: random.between(1, 6),

@@ -99,10 +99,10 @@ export const ZOO: readonly Plant[] = [
     'const free = vote === message.from || vote === null || this.#electionElapsed > 3',
   ),
   core(
-    'roles.ts',
-    'a vote is granted without looking at the log',
-    'const granted = free && compareLogs(message.last, this.#log.last) >= 0',
-    'const granted = free',
+    'log.ts',
+    'every log is up to date enough to be voted for',
+    'return a.term - b.term || a.index - b.index',
+    'return 0 * (a.term - b.term)',
   ),
   core(
     'log.ts',
@@ -126,7 +126,7 @@ export const ZOO: readonly Plant[] = [
     'quorum.ts',
     'a majority is half of the members',
     'return Math.floor(members / 2) + 1',
-    'return Math.ceil(members / 2)',
+    'return Math.max(1, Math.floor(members / 2))',
   ),
   core(
     'roles.ts',
@@ -283,12 +283,6 @@ export const ZOO: readonly Plant[] = [
 
   // ---- Snapshots, checkpoints, redo ----
   store(
-    'snapshot-receiver.ts',
-    'a receiver takes more than its offer holds',
-    'const values = this.#upToTarget(chunkValues(chunk))',
-    'const values = this.#upToTarget(chunkValues(chunk)) && chunkValues(chunk)',
-  ),
-  store(
     'dedup-state-machine.ts',
     'what a snapshot left behind stays when the log goes on',
     'await dropAbove(this.#store, position)',
@@ -379,8 +373,8 @@ export const ZOO: readonly Plant[] = [
   core(
     'identity.ts',
     'a wiped node votes as if nothing had happened',
-    'if (node === this.#self) return this.#identity.member',
-    'if (node === this.#self) return true',
+    'get member(): boolean {\n    return this.#identity.member',
+    'get member(): boolean {\n    return true',
   ),
   core(
     'roles.ts',
