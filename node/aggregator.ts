@@ -4,6 +4,7 @@
 // a position) within deadlines, and the picture of the cluster that this node has.
 
 import type { Member, UnreadyReason } from '../client/contract/state.ts'
+import { SekaliError } from '../client/errors.ts'
 import type { Status } from '../raft/core/types.ts'
 import type { Replica } from '../raft/replica.ts'
 import type { EdgeBatch } from './edge/edge-batch.ts'
@@ -95,6 +96,8 @@ export class Aggregator implements Backend {
   }
 
   publish(batch: EdgeBatch, deadlineMs: number): Promise<EntryOutcome> {
+    // The answer would wait for this node's own apply, which waits for the store.
+    if (this.#replica.rebuilding) return Promise.reject(rebuilding())
     return this.#publisher.publish(batch, deadlineMs)
   }
 
@@ -171,6 +174,9 @@ export class Aggregator implements Backend {
     return reasons
   }
 }
+
+const rebuilding = () =>
+  new SekaliError('rebuilding', 'this node is building its store again from a peer; ask another')
 
 type Progress = Pick<Member, 'state' | 'match_index' | 'lag' | 'counts' | 'recently_active'>
 

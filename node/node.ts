@@ -163,6 +163,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const watch = await watchDirectory(logDirectory, around.onFatal)
   const parts = { aggregator, replica, server, stateMachine, diskLog, clock, watch }
   try {
+    await replica.whenApplied(replica.redoneAt, new AbortController().signal)
     const port = await server.listen(config.host, config.port)
     return { port, stop: once(() => stop(parts, around)) }
   } catch (error) {

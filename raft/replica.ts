@@ -94,6 +94,8 @@ export class Replica<Result> {
   #appendTicks: number | null = null
   #stopped = false
   #rebuilding: boolean
+  /** How far this node had applied before it was started: behind that it would answer from its own past. */
+  readonly redoneAt: Index
   #applied: Index
   /** The log's checkpoint at the start: a store that is redone from nothing has to pass it before the next one. */
   readonly #checkpointFound: Index
@@ -119,6 +121,7 @@ export class Replica<Result> {
     this.#options = options
     this.#raft = new Raft(options.config, { ...loaded, ...found })
     this.#rebuilding = found.rebuilding
+    this.redoneAt = found.rebuilding ? 0 : found.commit
     this.#applied = found.rebuilding ? 0 : (found.checkpoint?.index ?? 0)
     this.#checkpointFound = loaded.checkpoint?.index ?? 0
     this.#store = loaded.identity.store

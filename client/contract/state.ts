@@ -11,6 +11,10 @@ export const ROLES = ['leader', 'follower', 'candidate', 'preCandidate'] as cons
 export const roleSchema = z.enum(ROLES)
 export type Role = z.infer<typeof roleSchema>
 
+export const standingSchema = z.enum(['member', 'forming', 'suspect']).meta({
+  description: 'suspect: this node lost its disk and does not count until it has caught up.',
+})
+
 /** 128 bits in hexadecimal: the sum over everything stored. */
 export const digestSchema = z.string().regex(/^[0-9a-f]{32}$/)
 
@@ -39,6 +43,7 @@ export const statsSchema = z
         rejected: count.meta({ description: 'Publishes refused or failed since the start.' }),
         forwarded: count.meta({ description: 'Proposals handed to the leader.' }),
         pending: count.meta({ description: 'Publishes that wait for their outcome now.' }),
+        standing: standingSchema,
       })
       .meta({ description: "This node's own counts; not replicated." }),
   })
@@ -74,8 +79,7 @@ export const clusterSchema = z
     role: roleSchema,
     term: count,
     leader: z.object({ node_id: z.string(), url: z.string().nullable() }).nullable(),
-    /** suspect: this node lost its disk and does not count until it has caught up. */
-    standing: z.enum(['member', 'forming', 'suspect']),
+    standing: standingSchema,
     commit_index: count,
     applied_index: count,
     members: z.array(memberSchema),

@@ -6,14 +6,16 @@ import { SekaliError } from '../../client/errors.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import { readQuery } from './query.ts'
-import { FRESHNESS, waitUntilFresh } from './wait.ts'
+import { FRESHNESS, isRebuilding, waitUntilFresh } from './wait.ts'
 
 /** How long GET /digest waits for an index that is not applied yet. */
 export const DIGEST_WAIT_MS = 2_000
 
 export function statsRoute(api: Api): Handler {
   return async (call) => {
-    await waitUntilFresh(api, readQuery(call.req.url, FRESHNESS))
+    const query = readQuery(call.req.url, FRESHNESS)
+    // The one thing that is also told of a store that is being built again: how far it is.
+    if (!isRebuilding(api)) await waitUntilFresh(api, query)
     return answerJson(api.backend, JSON.stringify(statsOf(api)))
   }
 }
@@ -31,7 +33,7 @@ export function digestRoute(api: Api): Handler {
 function statsOf({ backend, door }: Api): Stats {
   const standing = backend.standing()
   const counts = backend.events.stats()
-  const { uptimeSeconds, fsync, forwarded } = backend.process()
+  const { uptimeSeconds, fsync, forwarded, standing: membership } = backend.process()
   return {
     node_id: standing.nodeId,
     role: standing.role,
@@ -56,6 +58,7 @@ function statsOf({ backend, door }: Api): Stats {
       rejected: door.rejected,
       forwarded,
       pending: door.pending,
+      standing: membership,
     },
   }
 }

@@ -7,8 +7,16 @@ import type { Query } from './query.ts'
 /** Parameters that every read of data takes. */
 export const FRESHNESS = ['consistency', 'min_position'] as const
 
-/** Returns when this node may answer; throws no_leader or behind at the deadline. */
+/** What a node holds that builds its store again is no state that ever was. */
+export function isRebuilding({ backend }: Api): boolean {
+  return backend.unready().includes('rebuilding')
+}
+
+/** Returns when this node may answer; throws rebuilding at once, no_leader or behind at the deadline. */
 export async function waitUntilFresh(api: Api, query: Query, position = 0): Promise<void> {
+  if (isRebuilding(api)) {
+    throw new SekaliError('rebuilding', 'this node is building its store again; ask another')
+  }
   const linearizable = query.consistency() === 'linearizable'
   const wanted = query.decimal('min_position', 0, Number.MAX_SAFE_INTEGER) ?? 0
   const deadlineMs = api.monotonicMs() + api.publishDeadlineMs

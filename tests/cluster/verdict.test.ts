@@ -32,7 +32,7 @@ function stats(node_id: string, changes: Partial<Stats> = {}): Stats {
     last_position: 700,
     digest: DIGEST,
     fsync: true,
-    node: { requests: 0, rejected: 0, forwarded: 0, pending: 0 },
+    node: { requests: 0, rejected: 0, forwarded: 0, pending: 0, standing: 'member' },
     ...changes,
   }
 }

@@ -20,7 +20,7 @@ function stats(id: string, role: Stats['role']): Stats {
     ...{ duplicate_dropped: 3, dedup_rate_percent: 33.3, conflicts: 0, topics: [] },
     ...{ topics_total: 0, uptime_seconds: 1, commit_index: 12, applied_index: 12 },
     ...{ last_position: 6, digest: 'abcdef0123456789abcdef0123456789', fsync: true },
-    node: { requests: 0, rejected: 0, forwarded: 0, pending: 0 },
+    node: { requests: 0, rejected: 0, forwarded: 0, pending: 0, standing: 'member' },
   }
 }
 

@@ -134,7 +134,7 @@ describe('GET /stats and /digest', () => {
       applied_index: 2,
       commit_index: 2,
       last_position: 2,
-      node: { requests: 3, rejected: 1, forwarded: 0, pending: 0 },
+      node: { requests: 3, rejected: 1, forwarded: 0, pending: 0, standing: 'member' },
     })
     expect(statsSchema.safeParse(body).success).toBe(true)
   })
@@ -286,6 +286,15 @@ describe('the cluster and the probes', () => {
       expect((await node.request('/livez')).status).toBe(200)
     },
   )
+
+  test('a store that is being built again is not read, but how far it is may be asked', async () => {
+    const node = await startNode()
+    node.backend.reasons = ['rebuilding']
+
+    for (const path of ['/events', '/events/t/1', '/topics', '/digest'])
+      expect((await node.request(path)).body).toMatchObject({ status: 503, code: 'rebuilding' })
+    expect((await node.request('/stats')).status).toBe(200)
+  })
 
   test('a load balancer that wants the leader finds only the leader ready', async () => {
     const [n1, n2] = (await startNodes(2)) as [TestNode, TestNode]
