@@ -46,6 +46,8 @@ export interface Workload {
 
 const PUBLISH_LIMITS = { batchEventsMax: 100, eventBytesMax: 64 * 1024 }
 const LATENCY_US = 1 * MS
+/** Codes that promise that nothing of the publish is stored. */
+const NOT_STORED = new Set(['no_leader', 'stopping', 'rebuilding'])
 
 export interface Event extends SentEvent {
   readonly json: string
@@ -117,9 +119,7 @@ export class SimClients implements Observer {
     const random = this.#random
     const node = this.#anyNode(client)
     if (!random.chance(this.#workload.reads)) {
-      if (random.chance(this.#workload.burst))
-        for (let i = random.between(3, 30); i > 0; i--)
-          this.publish(this.#draw(), node).catch((error) => this.#world.fail(error))
+      if (random.chance(this.#workload.burst)) this.burst(node, random.between(3, 30))
       const events = this.#draw()
       if (random.chance(this.#workload.twice))
         this.publish(events, this.#anyNode(client)).catch((error) => this.#world.fail(error))
@@ -144,6 +144,11 @@ export class SimClients implements Observer {
       default:
         await this.call({ type: 'stats', ...reading }, node)
     }
+  }
+
+  burst(node: SimNode, publishes: number): void {
+    for (let i = 0; i < publishes; i++)
+      this.publish(this.#draw(), node).catch((error) => this.#world.fail(error))
   }
 
   /** Until somebody answers, or nobody has for too long. */
@@ -269,7 +274,7 @@ export class SimClients implements Observer {
       } catch (error) {
         const { code } = error as { code?: string }
         if (code === 'outcome_unknown') return { answer: { type: 'unknown' }, lastPosition: 0 }
-        if (code === 'no_leader' || code === 'stopping') return refused
+        if (NOT_STORED.has(code ?? '')) return refused
         throw error
       }
     }
