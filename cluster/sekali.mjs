@@ -11,6 +11,8 @@ const COMMANDS = {
   start: ['cluster/start.ts', 'three nodes on this machine, restarted when they die'],
   publish: ['cluster/publish.ts', 'synthetic events, the lines of a file, or NDJSON'],
   compare: ['cluster/compare.ts', 'do all nodes hold the same?'],
+  check: ['cluster/check.ts', 'is everything there that a ledger says was acknowledged?'],
+  chaos: ['cluster/chaos.ts', 'break a cluster under load, and prove that it held'],
   node: ['node/main.ts', 'one node, configured by its environment'],
 }
 
