@@ -69,6 +69,22 @@ const FAULTS = {
     if (node.running === null) return
     cluster.stopCleanly(node, upTo(random, 10 * MS, 3 * SECOND))
   },
+  'a tail that nobody else has': (cluster, random) => {
+    // The leader cannot speak while clients keep it busy; another one is elected; then both meet, or only the tail is left.
+    const leader = cluster.leader()
+    if (leader === null) return
+    const { electionTicks } = cluster.plan.settings.raft
+    const links = cluster.nodes.filter((node) => node !== leader).map(({ id }) => id)
+    for (const id of links) cluster.network.cut(leader.id, id)
+    cluster.burst(leader, random.between(3, 30))
+    const waitUs = electionTicks * cluster.plan.settings.tickUs * random.between(2, 6)
+    cluster.later(waitUs, 'the tail meets the others', () => {
+      const successor = cluster.leader()
+      if (random.chance(0.5) && successor !== null && successor !== leader)
+        crash(cluster, successor, 'kill', random)
+      for (const id of links) cluster.network.heal(leader.id, id)
+    })
+  },
   'pause a node': (cluster, random) => pause(cluster, cluster.anyNode(), random),
   'pause the leader': (cluster, random) =>
     pause(cluster, cluster.leader() ?? cluster.anyNode(), random),

@@ -41,6 +41,7 @@ export class Simulation {
       marks.hit(mark),
     )
     this.cluster.observers.push(this.clients)
+    this.cluster.burst = (node, publishes) => this.clients.burst(node, publishes)
     world.afterStep = () => this.#judgeClients()
   }
 

@@ -3,24 +3,23 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { workerData } from 'node:worker_threads'
-import type { Plant } from './zoo.ts'
+import { editsOf, type Plant } from './zoo.ts'
 
-const { file, find, put } = workerData as Plant
-const url = new URL(`../../${file}`, import.meta.url)
+const edits = editsOf(workerData as Plant)
 
 registerHooks({
   load(asked, context, nextLoad) {
-    if (asked !== url.href) return nextLoad(asked, context)
-    const source = readFileSync(url, 'utf8')
-    if (source.split(find).length !== 2)
-      throw new Error(
-        `the plant does not fit ${file}: its text stands there ${source.split(find).length - 1} times`,
-      )
-    return {
-      format: 'module-typescript',
-      shortCircuit: true,
-      source: source.replace(find, () => put),
+    const here = edits.filter(
+      ({ file }) => new URL(`../../${file}`, import.meta.url).href === asked,
+    )
+    if (here.length === 0) return nextLoad(asked, context)
+    let source = readFileSync(new URL(asked), 'utf8')
+    for (const { file, find, put } of here) {
+      const times = source.split(find).length - 1
+      if (times !== 1) throw new Error(`the plant does not fit ${file}: found ${times} times`)
+      source = source.replace(find, () => put)
     }
+    return { format: 'module-typescript', shortCircuit: true, source }
   },
 })
 

@@ -4,13 +4,21 @@
 // them in its own thread). A plant whose text is no longer found once fails loudly, so the zoo cannot rot in silence.
 // Each has to be caught by some seed out of ZOO_SEEDS_MAX; if one is not, the simulator is too kind.
 
-export interface Plant {
+export interface Plant extends Edit {
   readonly bug: string
+  /** A second guard against the same bug, taken away too: with it in place nothing would go wrong. */
+  readonly also?: Edit
+}
+
+export interface Edit {
   /** Relative to the repository. */
   readonly file: string
   readonly find: string
   readonly put: string
 }
+
+export const editsOf = (plant: Plant): readonly Edit[] =>
+  plant.also === undefined ? [plant] : [plant, plant.also]
 
 export const ZOO_SEEDS_MAX = 500
 
@@ -32,6 +40,13 @@ const raft = (file: string, bug: string, find: string, put: string): Plant => ({
   find,
   put,
 })
+
+/** A leader sends no commit index beyond what the follower has matched; a follower believes none. Either suffices. */
+const RAW_COMMIT: Edit = {
+  file: 'raft/core/replication.ts',
+  find: 'const commit = Math.min(log.commit, progress.match)',
+  put: 'const commit = log.commit',
+}
 
 export const ZOO: readonly Plant[] = [
   // ---- Durability: promises before the disk ----
@@ -142,29 +157,29 @@ export const ZOO: readonly Plant[] = [
     'if (index <= log.commit || log.term(index) !== this.#core.term) return',
     'if (index <= log.commit) return',
   ),
-  core(
-    'follower.ts',
-    'commit follows the leader beyond what is verified',
-    'this.#log.commitTo(Math.min(commit, this.#verified))',
-    'this.#log.commitTo(Math.min(commit, this.#log.last.index))',
-  ),
-  core(
-    'follower.ts',
-    'what was verified with one leader counts for the next',
-    'newTerm(): void {\n    this.#verified = this.#log.commit',
-    'newTerm(): void {\n    this.#verified = Math.max(this.#verified, this.#log.commit)',
-  ),
+  {
+    ...core(
+      'follower.ts',
+      'commit follows the leader beyond what is verified',
+      'this.#log.commitTo(Math.min(commit, this.#verified))',
+      'this.#log.commitTo(Math.min(commit, this.#log.last.index))',
+    ),
+    also: RAW_COMMIT,
+  },
+  {
+    ...core(
+      'follower.ts',
+      'what was verified with one leader counts for the next',
+      'newTerm(): void {\n    this.#verified = this.#log.commit',
+      'newTerm(): void {\n    this.#verified = Math.max(this.#verified, this.#log.commit)',
+    ),
+    also: RAW_COMMIT,
+  },
   core(
     'follower.ts',
     'an append ignores what comes before it',
     'if (!this.#log.matches(prev)) {',
     'if (prev.index > this.#log.last.index) {',
-  ),
-  core(
-    'follower.ts',
-    'a follower acknowledges its own last index',
-    'const match = prev.index + entries.length',
-    'const match = Math.max(this.#log.last.index, prev.index + entries.length)',
   ),
   core(
     'log.ts',
@@ -387,12 +402,6 @@ export const ZOO: readonly Plant[] = [
     'every store counts, pinned or not',
     'return met !== undefined && (',
     'return met !== undefined || (',
-  ),
-  core(
-    'identity.ts',
-    'a node that was set back believes itself',
-    '#lacks(seen: Seen, term: Term): boolean {',
-    '#lacks(seen: Seen, term: Term): boolean {\n    if (term >= 0) return false',
   ),
 
   // ---- The node above ----
