@@ -116,6 +116,13 @@ export class Simulation {
     await world.until(() => done, 10 * SECOND, `a publish through ${node.id}, healed, is answered`)
   }
 
+  /** Nobody waits any more, and all have applied all there is. */
+  settled(): Promise<void> {
+    const { world, nodes } = this.cluster
+    const isSettled = () => this.clients.open === 0 && converged(nodes)
+    return world.until(isSettled, CONVERGE_US, 'all healed, converge')
+  }
+
   converged(nodes: readonly SimNode[], withinUs: number): Promise<void> {
     return this.cluster.world.until(() => converged(nodes), withinUs, 'one leader, all applied')
   }
