@@ -29,7 +29,7 @@ const stats = {
   last_position: 0,
   digest: '0'.repeat(32),
   fsync: true,
-  node: { requests: 0, rejected: 0, forwarded: 0, pending: 0 },
+  node: { requests: 0, rejected: 0, forwarded: 0, pending: 0, standing: 'member' },
 }
 createServer((_, response) => {
   response.setHeader('content-type', 'application/json')
