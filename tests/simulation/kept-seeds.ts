@@ -19,6 +19,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A leader whose last link to a wiped node showed its old store vouched for that one again.',
   },
   {
+    seed: 142,
+    story:
+      "A follower that still fetched the snapshot of a leader's earlier life was answered from its present offer: " +
+      'replication sessions were counted from 1 in every term.',
+  },
+  {
     seed: 163,
     story: 'A node that had lost its store waited for ever for the chunks of a deposed leader.',
   },

@@ -84,7 +84,7 @@ export class SimNetwork {
   readonly events: NetworkEvents
   sentCount = 0
   deliveredCount = 0
-  /** Messages that take a longer way than those sent after them, and have not arrived yet. */
+  /** Messages under way that may still add something: forwarded proposals, and what takes a longer way than others. */
   strays = 0
 
   constructor(
@@ -240,9 +240,10 @@ export class SimNetwork {
     const now = this.#world.nowUs
     let arrivalUs = now + Math.round(this.#latencyUs())
     if (link.cloggedUntilUs > now) arrivalUs += link.cloggedUntilUs - now
-    const strays = this.#random.chance(weather.reorder)
-    if (strays) {
-      this.strays++
+    const reordered = this.#random.chance(weather.reorder)
+    const strays = reordered || message.type === 'Propose'
+    if (strays) this.strays++
+    if (reordered) {
       arrivalUs += Math.round(this.#random.float() * weather.strayUs)
     } else {
       arrivalUs = Math.max(arrivalUs, connection.lastArrivalUs)

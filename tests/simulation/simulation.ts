@@ -119,7 +119,8 @@ export class Simulation {
   /** Nobody waits any more, and all have applied all there is. */
   settled(): Promise<void> {
     const { world, nodes } = this.cluster
-    const isSettled = () => this.clients.open === 0 && converged(nodes)
+    const { network } = this.cluster
+    const isSettled = () => this.clients.open === 0 && network.strays === 0 && converged(nodes)
     return world.until(isSettled, CONVERGE_US, 'all healed, converge')
   }
 
