@@ -115,6 +115,8 @@ export class Identities {
   /** A peer shows its store: pinned at the first meeting. */
   meet(peer: NodeId, store: StoreId): void {
     this.#met.set(peer, store)
+    // Shown anew after it was replaced: a directory set back. It is vouched for again like any other.
+    this.#replaced.delete(store)
     if (this.pinned(peer) === null) this.#pin([{ node: peer, store }])
     if (this.pinned(peer) !== store) this.#seen.delete(peer)
   }

@@ -30,6 +30,11 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   },
   { seed: 226, story: 'The same, with the offering leader cut off.' },
   {
+    seed: 337,
+    story:
+      'A directory set back to an id that was replaced since: nobody vouched for it, and it waited for ever.',
+  },
+  {
     seed: 349,
     story: 'A candidate whose disk hung won pre-vote after pre-vote and raised its term 28 times.',
   },

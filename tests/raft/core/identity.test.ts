@@ -42,11 +42,13 @@ describe('whom it counts', () => {
     expect(identities({ member: false }).counts('n1')).toBe(false)
   })
 
-  test('a store replaced by a committed pin is not vouched for again', () => {
+  test('a store met before a committed pin replaced it is not vouched for; shown anew, it is', () => {
     const known = identities()
-    known.adopt([{ node: 'n2', store: 'new' }], 5)
     known.meet('n2', storeOf('n2'))
+    known.adopt([{ node: 'n2', store: 'new' }], 5)
     expect(known.suspects()).toEqual([])
+    known.meet('n2', storeOf('n2'))
+    expect(known.suspects()).toEqual([{ node: 'n2', store: storeOf('n2') }])
     known.meet('n2', 'newer')
     expect(known.suspects()).toEqual([{ node: 'n2', store: 'newer' }])
   })
