@@ -71,6 +71,8 @@ const COMMAND = {
 type Options = Values<typeof COMMAND.options>
 
 await runCommand(COMMAND, main)
+// Everything is written and closed; what a killed or paused process may have left open keeps nobody waiting.
+process.exit()
 
 async function main(values: Options): Promise<number> {
   refuseMixture(values)
