@@ -77,6 +77,12 @@ const FAULTS = {
     const links = cluster.nodes.filter((node) => node !== leader).map(({ id }) => id)
     for (const id of links) cluster.network.cut(leader.id, id)
     cluster.burst(leader, random.between(3, 30))
+    for (let i = 0; i < 40; i++)
+      cluster.later(
+        i * electionTicks * cluster.plan.settings.tickUs * 0.1,
+        'read at the old leader',
+        () => cluster.readAt(leader),
+      )
     const waitUs = electionTicks * cluster.plan.settings.tickUs * random.between(2, 6)
     cluster.later(waitUs, 'the tail meets the others', () => {
       const successor = cluster.leader()

@@ -12,6 +12,7 @@ import type {
   NodeId,
   Status,
   Term,
+  TraceEvent,
   WireMessage,
 } from '../../raft/core/types.ts'
 import type { LogWrite } from '../../raft/ports.ts'
@@ -240,9 +241,19 @@ export class CommitMoves implements Observer {
   }
 }
 
-/** I7: one vote in a term, whatever restarts, wipes and set-back directories lie between. */
+/**
+ * I7: one vote in a term, whatever restarts, wipes and set-back directories lie between. Only what a lost store had
+ * promised in terms beyond the one in which the node is cleared may be contradicted: a majority without it was in that
+ * term, so no such vote has made a leader or ever will.
+ */
 export class OneVote implements Observer {
-  readonly #votes = new Map<string, NodeId>()
+  readonly #votes = new Map<NodeId, Map<Term, NodeId>>()
+
+  noted({ id }: Observed, { type, term }: TraceEvent): void {
+    if (type !== 'cleared') return
+    const votes = this.#votesOf(id)
+    for (const voted of votes.keys()) if (voted > term) votes.delete(voted)
+  }
 
   sent({ id }: Observed, message: WireMessage): void {
     if (message.type === 'VoteResp' && message.granted) this.#vote(id, message.term, message.to)
@@ -250,11 +261,20 @@ export class OneVote implements Observer {
   }
 
   #vote(node: NodeId, term: Term, candidate: NodeId): void {
-    const key = `${node} ${term}`
-    const before = this.#votes.get(key)
-    if (before !== undefined && before !== candidate)
+    const votes = this.#votesOf(node)
+    const before = votes.get(term) ?? candidate
+    if (before !== candidate)
       broken('I7', `${node} votes for ${candidate} in term ${term}, after it voted for ${before}`)
-    this.#votes.set(key, candidate)
+    votes.set(term, candidate)
+  }
+
+  #votesOf(node: NodeId): Map<Term, NodeId> {
+    let votes = this.#votes.get(node)
+    if (votes === undefined) {
+      votes = new Map()
+      this.#votes.set(node, votes)
+    }
+    return votes
   }
 }
 

@@ -151,6 +151,12 @@ export class SimClients implements Observer {
       this.publish(this.#draw(), node).catch((error) => this.#world.fail(error))
   }
 
+  /** Somebody asks this node, and no other, for all that is acknowledged. */
+  readAt(node: SimNode): void {
+    const request = { type: 'stats', consistency: 'linearizable' } as const
+    this.call(request, node).catch((error) => this.#world.fail(error))
+  }
+
   /** Until somebody answers, or nobody has for too long. */
   async publish(events: readonly Event[], first: SimNode): Promise<void> {
     let node = first

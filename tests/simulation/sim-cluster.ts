@@ -127,6 +127,8 @@ export class SimCluster {
 
   /** So many publishes reach this node at once: set by whoever has clients. */
   burst: (node: SimNode, publishes: number) => void = () => {}
+  /** And one linearizable read. */
+  readAt: (node: SimNode) => void = () => {}
 
   /** The next node that begins such a write does not live to hear of it. */
   dieInNext(kind: ImportantWrite, how: 'kill' | 'power'): void {

@@ -42,6 +42,7 @@ export class Simulation {
     )
     this.cluster.observers.push(this.clients)
     this.cluster.burst = (node, publishes) => this.clients.burst(node, publishes)
+    this.cluster.readAt = (node) => this.clients.readAt(node)
     world.afterStep = () => this.#judgeClients()
   }
 

@@ -194,18 +194,6 @@ export const ZOO: readonly Plant[] = [
     '}',
   ),
   core(
-    'replication.ts',
-    'acknowledgements of an earlier session count',
-    'return progress?.session === session ? progress : null',
-    'return progress ?? null',
-  ),
-  core(
-    'progress.ts',
-    'a late refusal moves next back below match',
-    "if (this.state === 'snapshot' || refused.index <= this.match) return false",
-    "if (this.state === 'snapshot') return false\n    if (refused.index <= this.match) this.match = Math.max(0, refused.index - 1)",
-  ),
-  core(
     'progress.ts',
     'a lost probe is never repeated',
     'resume(): void {\n    this.#probeSent = false',
@@ -255,12 +243,6 @@ export const ZOO: readonly Plant[] = [
     'a refusal by some leader is taken for "in no log"',
     'if (certainly) pending.term = null',
     'pending.term = null',
-  ),
-  core(
-    'proposals.ts',
-    'a dead proposal is never proposed again, and waits for ever',
-    'pending.term = null // dead: proposed again, under the same id',
-    'continue',
   ),
   core(
     'proposals.ts',
