@@ -85,8 +85,11 @@ export interface Transport {
  * one entry. Positions are the state machine's own dense numbering of what it stores.
  */
 export interface StateMachine<Result> {
-  /** The applied index that the store shows: a hint for the start, never a proof (LevelDB may have lost a part). */
-  shownApplied(): Index
+  /**
+   * The last entry that the store shows as applied, ORIGIN if none: a hint of how far it got, never a proof (LevelDB may
+   * have lost a part), but proof that this very entry was committed.
+   */
+  shownApplied(): EntryId
   /**
    * Counters, digest and position go back to the checkpoint (null: to nothing); entries behind it will be
    * applied again. Rejects with StoreBehindError if the store does not even hold the checkpoint.

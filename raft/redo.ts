@@ -4,7 +4,8 @@
 // of the log promises, and everything behind it is applied again. A store that does not hold even that is emptied
 // and filled again, from the log where it reaches back to the first entry, else by a peer.
 
-import type { Checkpoint, Entry, Index } from './core/types.ts'
+import { termInRuns } from './core/log.ts'
+import type { Checkpoint, Entry, Index, Term } from './core/types.ts'
 import { type LoadedLog, type LogStorage, type StateMachine, StoreBehindError } from './ports.ts'
 
 const READ_PAGE_BYTES = 4 * 1024 * 1024
@@ -24,14 +25,16 @@ export async function redo(
   loaded: LoadedLog,
 ): Promise<Redone> {
   const lastIndex = loaded.entries.at(-1)?.index ?? loaded.checkpoint?.index ?? loaded.base.index
-  // A store that shows more than the log holds proves that the log has lost its end.
+  // A store that shows more than the log holds, or another entry than the log has in that place, proves that the log has
+  // lost its end: what is left may be an older tail, even a longer one, that was overwritten since.
   const shown = stateMachine.shownApplied()
-  const lostEnd = shown > lastIndex
+  const term = termIn(loaded, shown.index)
+  const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)
   const { checkpoint, entries } = loaded
   if (!lostEnd) {
     try {
       await stateMachine.redoFrom(checkpoint)
-      return { checkpoint, entries, commit: shown, lostEnd, rebuilding: false }
+      return { checkpoint, entries, commit: shown.index, lostEnd, rebuilding: false }
     } catch (error) {
       if (!(error instanceof StoreBehindError)) throw error
     }
@@ -43,6 +46,11 @@ export async function redo(
   await stateMachine.redoFrom(null)
   const all = await readAll(log, lastIndex)
   return { checkpoint: null, entries: all, commit: committed, lostEnd, rebuilding: false }
+}
+
+/** Null: the log no longer knows, or does not reach so far. */
+function termIn({ base, terms }: LoadedLog, index: Index): Term | null {
+  return index === base.index ? base.term : termInRuns(terms, index)
 }
 
 async function readAll(log: LogStorage, to: Index): Promise<readonly Entry[]> {

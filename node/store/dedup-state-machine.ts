@@ -7,7 +7,14 @@
 // LevelDB is trusted with nothing that a log has not promised: every start redoes from the checkpoint.
 
 import { SekaliError } from '../../client/errors.ts'
-import type { Checkpoint, Entry, Index, Term } from '../../raft/core/types.ts'
+import {
+  type Checkpoint,
+  type Entry,
+  type EntryId,
+  type Index,
+  ORIGIN,
+  type Term,
+} from '../../raft/core/types.ts'
 import { type StateMachine, StoreBehindError } from '../../raft/ports.ts'
 import { openCommand } from '../command/format.ts'
 import { clearContent, dropAbove, endsAt } from './content.ts'
@@ -51,7 +58,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   readonly #ring = new DigestRing()
   readonly #firstTopics = new FirstTopics()
 
-  #shownApplied: Index
+  #shownApplied: EntryId
   /** What stands in the store beside or above what is in force; null: nothing does. */
   #mark: InstallMark | null
   #frontier: Frontier
@@ -67,7 +74,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   private constructor(
     store: SortedStore,
     makeDurable: MakeDurable,
-    shownApplied: Index,
+    shownApplied: EntryId,
     mark: InstallMark | null,
     refilling: boolean,
   ) {
@@ -87,13 +94,13 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return new DedupStateMachine(
       store,
       makeDurable,
-      applied === undefined ? 0 : decodeAppliedMark(applied).index,
+      applied === undefined ? ORIGIN : idOf(decodeAppliedMark(applied)),
       mark === undefined ? null : decodeInstallMark(mark),
       refill !== undefined,
     )
   }
 
-  shownApplied(): Index {
+  shownApplied(): EntryId {
     return this.#shownApplied
   }
 
@@ -104,7 +111,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     if (!(await this.#holds(start, totals.position))) {
       throw new StoreBehindError(
         `the log promises position ${totals.position} at index ${start.index}; the store, which ` +
-          `shows index ${this.#shownApplied}, does not hold it`,
+          `shows index ${this.#shownApplied.index}, does not hold it`,
       )
     }
 
@@ -127,7 +134,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     batch.del(INSTALL_MARK)
     await batch.write()
     this.#mark = null
-    this.#shownApplied = 0
+    this.#shownApplied = ORIGIN
   }
 
   async apply(entries: readonly Entry[]): Promise<readonly (EntryOutcome | null)[]> {
@@ -145,7 +152,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
 
     this.#index = last.index
     this.#term = last.term
-    this.#shownApplied = last.index
+    this.#shownApplied = idOf(last)
     this.#firstTopics.add(decision.newTopics)
     this.#stats = null
     this.#restartReceiver()
@@ -281,7 +288,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
 
   /** Did the store get as far as the log's checkpoint, by applying or by a verified snapshot? */
   async #holds(checkpoint: Checkpoint, position: number): Promise<boolean> {
-    const applied = this.#shownApplied >= checkpoint.index
+    const applied = this.#shownApplied.index >= checkpoint.index
     const durable = !this.#refilling || checkpoint.index === 0
     const gotThere = (applied && durable) || this.#verified(checkpoint)
     return gotThere && (await endsAt(this.#store, position))
@@ -304,7 +311,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
       await batch.write()
       this.#mark = null
       this.#refilling = false
-      this.#shownApplied = checkpoint.index
+      this.#shownApplied = idOf(checkpoint)
     }
     await this.#firstTopics.load(this.#store, totals.position)
     this.#frontier = new Frontier(this.#store, totals)
@@ -376,3 +383,5 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     }
   }
 }
+
+const idOf = ({ index, term }: EntryId): EntryId => ({ index, term })

@@ -8,7 +8,7 @@ import { ForeignStoreError } from '../../node/store/store-errors.ts'
 import { CONFLICT, type EntryOutcome } from '../../node/store/types.ts'
 import type { Checkpoint } from '../../raft/core/types.ts'
 import { StoreBehindError } from '../../raft/ports.ts'
-import { logOf, type TestEntry, type TestEvent } from './store/logs.ts'
+import { logOf, TERM, type TestEntry, type TestEvent } from './store/logs.ts'
 
 /** One node's storage. */
 export interface StoreWorld {
@@ -156,7 +156,7 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         const contents = await world.contents()
 
         const reopened = await world.open()
-        expect(reopened.shownApplied()).toBe(6)
+        expect(reopened.shownApplied()).toEqual({ index: 6, term: TERM })
         await reopened.redoFrom(checkpoint)
         expect(reopened.stats()).toMatchObject({ appliedIndex: 3, received: 5, lastPosition: 4 })
         const outcomes = await reopened.apply(log.slice(3))
@@ -377,7 +377,7 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
 
         await fetch(node, offer, 1_000_000)
         expect(await machine.verifyInstall()).toBe(false)
-        expect(machine.shownApplied()).toBe(0)
+        expect(machine.shownApplied().index).toBe(0)
         expect(await machine.beginInstall(offer)).toBe(0)
         await fetch(node, offer, 1)
         expect(await machine.verifyInstall()).toBe(true)
@@ -396,14 +396,14 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         await machine.verifyInstall()
 
         const without = await world.open()
-        expect(without.shownApplied()).toBe(2)
+        expect(without.shownApplied().index).toBe(2)
         await without.redoFrom(own)
         expect(without.stats()).toMatchObject({ appliedIndex: 2, lastPosition: 3 })
         const withIt = await world.open()
         await withIt.redoFrom(offer)
 
         expect(withIt.stats()).toEqual(node.stats())
-        expect(withIt.shownApplied()).toBe(6)
+        expect(withIt.shownApplied().index).toBe(6)
       })
 
       test('restart in the middle leaves nothing of it', async () => {

@@ -75,7 +75,7 @@ class CountingMachine implements StateMachine<number> {
   checkpoints = 0
   #applied = 0
 
-  shownApplied = () => 0
+  shownApplied = () => ORIGIN
   redoFrom = async () => {}
   empty = async () => {}
   async apply(entries: readonly Entry[]) {

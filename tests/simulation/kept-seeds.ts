@@ -64,4 +64,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 2689,
     story: 'A directory set back to before its node was cleared stayed suspect for ever.',
   },
+  {
+    seed: 101906,
+    story:
+      'A disk lied about the write that overwrote a long tail: the old tail came back, long enough to hide the loss, and ' +
+      'was applied up to the index that the store showed (redo.test.ts tells it in five entries).',
+  },
 ]
