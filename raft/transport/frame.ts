@@ -18,6 +18,8 @@ export const FRAME = {
   message: 7,
   /** A message that carries entries or stored values: bounded by frameBytesMax. */
   entries: 8,
+  /** What the node above tells of itself: opaque, bounded by REPORT_BYTES_MAX, since version 2. */
+  report: 9,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

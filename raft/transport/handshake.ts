@@ -22,8 +22,17 @@ import { packFrame, packTuple, unpackTuple } from './tuple.ts'
 export const PEER_PATH = '/raft'
 export const PEER_PROTOCOL = 'sekali-raft/1'
 
-/** What this build speaks. A new version enters both; the old one leaves when no build needs it. */
-export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const
+export interface ProtocolVersions {
+  readonly min: number
+  readonly max: number
+}
+
+/**
+ * What this build speaks. A new version raises `max`; the old one leaves when no build needs it. Two nodes speak the
+ * newest that both know. 2: a dialler may send reports (FRAME.report), which an acceptor of version 1 takes for garbage.
+ */
+export const PROTOCOL_VERSIONS: ProtocolVersions = { min: 1, max: 2 }
+export const REPORTS_SINCE_VERSION = 2
 export const NONCE_BYTES = 32
 
 /** What a node says of itself and knows of its cluster. */
@@ -35,6 +44,7 @@ export interface Self {
   readonly secret: string
   /** What the node above wants its peers to know of it (for sekali: its client URL); at most ABOUT_LENGTH_MAX. */
   readonly about: string
+  readonly versions: ProtocolVersions
 }
 
 /** Proven by a handshake. */
@@ -43,6 +53,8 @@ export interface PeerIdentity {
   readonly store: StoreId
   readonly life: number
   readonly about: string
+  /** What is spoken on this link. */
+  readonly version: number
 }
 
 export const ABOUT_LENGTH_MAX = 512
@@ -110,14 +122,15 @@ export class Dialler {
   readonly #target: NodeId
   readonly #hello: Buffer
   #proved = false
+  #version = 0
 
   /** `nonce`: NONCE_BYTES fresh random bytes. */
   constructor(self: Self, target: NodeId, nonce: Bytes) {
     this.#self = self
     this.#target = target
     this.#hello = packTuple([
-      PROTOCOL_VERSIONS.min,
-      PROTOCOL_VERSIONS.max,
+      self.versions.min,
+      self.versions.max,
       self.id,
       target,
       membersDigest(self.members),
@@ -130,6 +143,11 @@ export class Dialler {
 
   hello(): Buffer {
     return packFrame(FRAME.hello, [this.#hello])
+  }
+
+  /** What is spoken on this link, once it is welcomed. */
+  get version(): number {
+    return this.#version
   }
 
   /** Throws BadFrameError. */
@@ -152,8 +170,9 @@ export class Dialler {
     offer.bytes(NONCE_BYTES)
     offer.end()
 
-    if (version < PROTOCOL_VERSIONS.min || version > PROTOCOL_VERSIONS.max) {
-      return refuse('protocol_version', speaks(), this.#target)
+    const { versions } = this.#self
+    if (version < versions.min || version > versions.max) {
+      return refuse('protocol_version', speaks(versions), this.#target)
     }
     if (id !== this.#target) return refuse('wrong_target', '', this.#target)
     const { secret } = this.#self
@@ -161,6 +180,7 @@ export class Dialler {
       return refuse('wrong_secret', '', this.#target)
     }
     this.#proved = true
+    this.#version = version
     const own = proof(secret, 'dialler', this.#hello, challenge)
     return { type: 'send', frame: packFrame(FRAME.proof, [own]) }
   }
@@ -196,9 +216,10 @@ export class Acceptor {
     const fields = unpackTuple(hello)
     const versionMin = fields.count()
     const versionMax = fields.count()
-    const version = Math.min(versionMax, PROTOCOL_VERSIONS.max)
-    if (version < versionMin || version < PROTOCOL_VERSIONS.min) {
-      return refuse('protocol_version', speaks(), null)
+    const { versions } = this.#self
+    const version = Math.min(versionMax, versions.max)
+    if (version < versionMin || version < versions.min) {
+      return refuse('protocol_version', speaks(versions), null)
     }
 
     const from = readNodeId(fields)
@@ -217,7 +238,7 @@ export class Acceptor {
     if (!membersDigest(members).equals(digest)) return refuse('other_members', '', from)
 
     const challenge = packTuple([version, id, this.#nonce])
-    this.#identity = { peer: from, store, life, about }
+    this.#identity = { peer: from, store, life, about, version }
     this.#expected = proof(secret, 'dialler', hello, challenge)
     const mac = proof(secret, 'acceptor', hello, challenge)
     return { type: 'send', frame: packFrame(FRAME.challenge, [challenge, mac]) }
@@ -268,8 +289,8 @@ function readRefusal(payload: Buffer): Refused {
   return { type: 'refused', reason, detail }
 }
 
-function speaks(): string {
-  return `speaks ${PROTOCOL_VERSIONS.min} to ${PROTOCOL_VERSIONS.max}`
+function speaks({ min, max }: ProtocolVersions): string {
+  return `speaks ${min} to ${max}`
 }
 
 function outOfTurn(kind: FrameKind): BadFrameError {

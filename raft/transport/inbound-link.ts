@@ -1,4 +1,4 @@
-// One accepted connection: the acceptor's side of the handshake, then the messages that this peer sends us.
+// One accepted connection: the acceptor's side of the handshake, then the messages and reports that this peer sends us.
 //
 // Sends nothing but the handshake and the echo of keepalives, by which the dialler sees that we are alive. Which
 // connection may hold an identity is the server's decision. Keeps true: no message is delivered before the server has
@@ -6,19 +6,20 @@
 
 import type { Duplex } from 'node:stream'
 
-import type { WireMessage } from '../core/types.ts'
+import type { Bytes, NodeId, WireMessage } from '../core/types.ts'
 import { decodeMessage } from './codec.ts'
 import { Connection } from './connection.ts'
-import { FRAME, type FrameBounds, type FrameKind, KEEPALIVE_FRAME, WELCOME_FRAME } from './frame.ts'
+import { FRAME, type FrameKind, KEEPALIVE_FRAME, WELCOME_FRAME } from './frame.ts'
 import {
   ACCEPTOR_BOUNDS,
   Acceptor,
   type AcceptorStep,
   type PeerIdentity,
+  REPORTS_SINCE_VERSION,
   refuse,
   type Self,
 } from './handshake.ts'
-import { MESSAGE_BYTES_MAX } from './limits.ts'
+import { MESSAGE_BYTES_MAX, REPORT_BYTES_MAX } from './limits.ts'
 import type { Notes } from './notes.ts'
 
 export interface InboundHost {
@@ -27,6 +28,8 @@ export interface InboundHost {
   /** The link is up and has been told so. */
   admitted(link: InboundLink, identity: PeerIdentity): void
   message(message: WireMessage): void
+  /** Opaque here: only the receiver can tell whether it means anything. */
+  report(peer: NodeId, report: Bytes): void
   /** Once, whether or not it was ever admitted. */
   ended(link: InboundLink): void
 }
@@ -37,7 +40,7 @@ export class InboundLink {
   readonly #notes: Notes
   readonly #connection: Connection
   readonly #acceptor: Acceptor
-  readonly #linkBounds: FrameBounds
+  readonly #frameBytesMax: number
   #identity: PeerIdentity | null = null
   messagesIn = 0
 
@@ -53,11 +56,7 @@ export class InboundLink {
     this.#host = host
     this.#notes = notes
     this.#acceptor = new Acceptor(self, nonce)
-    this.#linkBounds = {
-      [FRAME.keepalive]: 0,
-      [FRAME.message]: MESSAGE_BYTES_MAX,
-      [FRAME.entries]: frameBytesMax,
-    }
+    this.#frameBytesMax = frameBytesMax
     this.#connection = new Connection(socket, ACCEPTOR_BOUNDS, {
       onFrame: (kind, payload) => this.#onFrame(kind, payload),
       onClosed: (reason, detail) => this.#onClosed(reason, detail),
@@ -94,6 +93,7 @@ export class InboundLink {
     if (this.#identity === null) this.#onStep(this.#acceptor.step(kind, payload))
     else if (kind === FRAME.message) this.#onMessage(decodeMessage('message', payload))
     else if (kind === FRAME.entries) this.#onMessage(decodeMessage('entries', payload))
+    else if (kind === FRAME.report) this.#host.report(this.#identity.peer, payload)
     // The echo. A peer that does not read its echoes gets none: nothing piles up here.
     else if (this.#connection.ready) this.#connection.write(KEEPALIVE_FRAME)
   }
@@ -137,7 +137,12 @@ export class InboundLink {
 
   #admit(identity: PeerIdentity): void {
     this.#identity = identity
-    this.#connection.expect(this.#linkBounds)
+    this.#connection.expect({
+      [FRAME.keepalive]: 0,
+      [FRAME.message]: MESSAGE_BYTES_MAX,
+      [FRAME.entries]: this.#frameBytesMax,
+      ...(identity.version >= REPORTS_SINCE_VERSION && { [FRAME.report]: REPORT_BYTES_MAX }),
+    })
     this.#connection.write(WELCOME_FRAME)
     this.#notes.add({ type: 'linkUp', direction: 'in', peer: identity.peer, reason: 'up' })
     this.#host.admitted(this, identity)

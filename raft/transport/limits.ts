@@ -28,6 +28,8 @@ export interface TransportLimits {
 /** Messages without entries; not configurable, since both sides must agree on it. */
 export const MESSAGE_BYTES_MAX = 256 * 1024
 export const HANDSHAKE_BYTES_MAX = 4 * 1024
+/** What a node tells of itself from time to time; both sides must agree on it, too. */
+export const REPORT_BYTES_MAX = 4 * 1024
 
 export const DEFAULT_LIMITS: TransportLimits = {
   frameBytesMax: 16 * 1024 * 1024,

@@ -1,6 +1,6 @@
 // What waits to be sent to one peer: two lanes of sealed frames.
 //
-// Urgent frames (heartbeats, votes, acknowledgements) overtake ordered ones (entries, proposals, chunks); within a lane
+// Urgent frames (heartbeats, votes, acknowledgements, reports) overtake ordered ones (entries, proposals, chunks); within a lane
 // nothing overtakes. Bounded in bytes and messages, each lane for itself, so that bulk never crowds out a vote: a full
 // lane refuses, it never blocks and never pushes out what it took.
 

@@ -1,6 +1,6 @@
 // The lasting link to one peer: dials, shakes hands, sends what waits, and dials again when it ends.
 //
-// Carries messages in one direction only, towards the peer; back come the handshake and the echoes of our keepalives, by
+// Carries messages and reports in one direction only, towards the peer; back come the handshake and the echoes of our keepalives, by
 // which we see that the peer lives. So a partition in one direction is one direction. Keeps true: nothing is sent before the
 // welcome; what waited for a lost connection is dropped, never sent on the next (it may belong to another life of either
 // side); send never blocks, never throws, and all messages of one turn leave in one write.
@@ -20,6 +20,7 @@ import {
   NONCE_BYTES,
   PEER_PATH,
   PEER_PROTOCOL,
+  REPORTS_SINCE_VERSION,
   type Self,
 } from './handshake.ts'
 import type { TransportLimits } from './limits.ts'
@@ -128,6 +129,16 @@ export class PeerLink {
       return
     }
     this.messagesOut++
+    this.#flushSoon()
+  }
+
+  /** A sealed frame of a report. Nothing rests on it: where it cannot go, the next one will. */
+  tell(report: Buffer): void {
+    if (!this.live || this.#attempt!.dialler.version < REPORTS_SINCE_VERSION) return
+    if (this.#outbox.offer('urgent', report)) this.#flushSoon()
+  }
+
+  #flushSoon(): void {
     if (this.#flushQueued) return
     this.#flushQueued = true
     queueMicrotask(() => {

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 
-import type { NodeId, WireMessage } from '../core/types.ts'
+import type { Bytes, NodeId, WireMessage } from '../core/types.ts'
 import { NONCE_BYTES, PEER_PATH, PEER_PROTOCOL, type PeerIdentity, type Self } from './handshake.ts'
 import { InboundLink } from './inbound-link.ts'
 import type { TransportLimits } from './limits.ts'
@@ -23,6 +23,7 @@ const HEADER_BYTES_MAX = 8 * 1024
 export interface PeerServerEvents {
   met(identity: PeerIdentity): void
   message(message: WireMessage): void
+  report(peer: NodeId, report: Bytes): void
   lost(peer: NodeId): void
 }
 
@@ -143,6 +144,9 @@ export class PeerServer {
         },
         message: (message) => {
           if (!this.#closed) this.#events.message(message)
+        },
+        report: (peer, report) => {
+          if (!this.#closed) this.#events.report(peer, report)
         },
         ended: (ended) => this.#onEnded(ended),
       },

@@ -4,10 +4,16 @@
 // peer-server.ts receives, peer-link.ts sends, handshake.ts proves identities, codec.ts and frame.ts are the bytes.
 // It has one timer, the sweep, besides the deadlines and redials of single connections, and reads no clock.
 
-import type { NodeId, StoreId, WireMessage } from '../core/types.ts'
+import type { Bytes, NodeId, StoreId, WireMessage } from '../core/types.ts'
 import type { Transport, TransportEvents } from '../ports.ts'
-import { ABOUT_LENGTH_MAX, type Self } from './handshake.ts'
-import { checkLimits, DEFAULT_LIMITS, type TransportLimits } from './limits.ts'
+import { FRAME, FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
+import {
+  ABOUT_LENGTH_MAX,
+  PROTOCOL_VERSIONS,
+  type ProtocolVersions,
+  type Self,
+} from './handshake.ts'
+import { checkLimits, DEFAULT_LIMITS, REPORT_BYTES_MAX, type TransportLimits } from './limits.ts'
 import { Notes, type TransportNote, type TransportNoteType } from './notes.ts'
 import { PeerLink } from './peer-link.ts'
 import { PeerServer } from './peer-server.ts'
@@ -29,6 +35,10 @@ export interface TcpTransportOptions {
   /** Shown to the peers in each handshake, and theirs here, before met(). */
   readonly about?: string
   readonly onAbout?: (peer: NodeId, about: string) => void
+  /** A peer told() this. Not part of consensus; the bytes are valid during the call. */
+  readonly onReport?: (peer: NodeId, report: Bytes) => void
+  /** Default: all that this build speaks. */
+  readonly versions?: ProtocolVersions
   readonly limits?: Partial<TransportLimits>
   readonly onNote?: (note: TransportNote) => void
 }
@@ -72,6 +82,7 @@ export class TcpTransport implements Transport {
   /** Throws if the limits contradict each other, the node is not among its own peers, or `about` is too long. */
   constructor(options: TcpTransportOptions) {
     const { id, peers, secret, store, life, about = '' } = options
+    const { versions = PROTOCOL_VERSIONS } = options
     if (peers[id] === undefined) throw new RangeError(`peers do not name ${id} itself`)
     // Peers would refuse every handshake of ours as garbage: better said here than found there.
     if (about.length > ABOUT_LENGTH_MAX) {
@@ -79,7 +90,7 @@ export class TcpTransport implements Transport {
     }
     this.#options = options
     this.#limits = checkLimits({ ...DEFAULT_LIMITS, ...options.limits })
-    this.#self = { id, members: Object.keys(peers), secret, store, life, about }
+    this.#self = { id, members: Object.keys(peers), secret, store, life, about, versions }
     const { noteEveryMs, keepaliveMs } = this.#limits
     this.#notes = new Notes(options.onNote ?? (() => {}), Math.ceil(noteEveryMs / keepaliveMs))
     for (const [peer, url] of Object.entries(peers)) {
@@ -102,6 +113,7 @@ export class TcpTransport implements Transport {
       this.#limits,
       {
         message: (message) => events.message(message),
+        report: (peer, report) => this.#options.onReport?.(peer, report),
         met: ({ peer, store, about }) => {
           this.#options.onAbout?.(peer, about)
           this.#links.get(peer)?.dial() // it is up: no need to wait for the next redial
@@ -136,6 +148,28 @@ export class TcpTransport implements Transport {
       reason: 'wrongAddress',
       detail,
     })
+  }
+
+  /**
+   * Shows `report`, at most REPORT_BYTES_MAX, to every peer that is linked and speaks a version with reports. Beside the
+   * port: consensus neither sends nor sees it. May be lost.
+   */
+  tell(report: Bytes): void {
+    if (report.length > REPORT_BYTES_MAX) {
+      const detail = `report of ${report.length} bytes`
+      this.#notes.add({
+        type: 'dropped',
+        direction: 'out',
+        peer: null,
+        reason: 'oversized',
+        detail,
+      })
+      return
+    }
+    const frame = Buffer.alloc(FRAME_HEAD_BYTES + report.length)
+    frame.set(report, FRAME_HEAD_BYTES)
+    sealFrame(FRAME.report, frame)
+    for (const link of this.#links.values()) link.tell(frame)
   }
 
   announce(store: StoreId): void {

@@ -14,6 +14,7 @@ import {
   Acceptor,
   NONCE_BYTES,
   PEER_PROTOCOL,
+  PROTOCOL_VERSIONS,
 } from '../../../raft/transport/handshake.ts'
 import type { TransportNote } from '../../../raft/transport/notes.ts'
 import { TcpTransport, type TcpTransportOptions } from '../../../raft/transport/tcp-transport.ts'
@@ -81,6 +82,7 @@ function acceptAsN2(socket: Socket, onMessage: (message: WireMessage) => void): 
     life: 2,
     secret: SECRET,
     about: '',
+    versions: PROTOCOL_VERSIONS,
   }
   const acceptor = new Acceptor(self, randomBytes(NONCE_BYTES))
   const decoder = new FrameDecoder(ACCEPTOR_BOUNDS)

@@ -15,6 +15,7 @@ import {
   Dialler,
   type DiallerStep,
   NONCE_BYTES,
+  PROTOCOL_VERSIONS,
   type Self,
 } from '../../../raft/transport/handshake.ts'
 
@@ -26,8 +27,17 @@ const one: Self = {
   life: 11,
   secret: 'quiet',
   about: 'http://one',
+  versions: PROTOCOL_VERSIONS,
 }
-const two: Self = { id: 'n2', members, store: '2'.repeat(32), life: 22, secret: 'quiet', about: '' }
+const two: Self = {
+  id: 'n2',
+  members,
+  store: '2'.repeat(32),
+  life: 22,
+  secret: 'quiet',
+  about: '',
+  versions: PROTOCOL_VERSIONS,
+}
 
 const nonce = (fill: number): Buffer => Buffer.alloc(NONCE_BYTES, fill)
 const dialler = (self: Self = one, target = 'n2', fill = 1) =>
@@ -66,7 +76,7 @@ describe('handshake', () => {
     expect(met.dialler).toEqual({ type: 'welcomed' })
     expect(met.acceptor).toEqual({
       type: 'proven',
-      identity: { peer: 'n1', store: one.store, life: 11, about: one.about },
+      identity: { peer: 'n1', store: one.store, life: 11, about: one.about, version: 2 },
     })
   })
 
@@ -107,7 +117,7 @@ describe('handshake', () => {
   })
 
   test.each([
-    ['newer', 2, 7],
+    ['newer', 3, 7],
     ['older', 0, 0],
     ['impossible', 3, 1],
   ])('a peer of %s versions is told ours, whatever follows in its hello', (_, min, max) => {
@@ -119,7 +129,7 @@ describe('handshake', () => {
     expect(step).toMatchObject({
       type: 'refuse',
       reason: 'protocol_version',
-      detail: 'speaks 1 to 1',
+      detail: 'speaks 1 to 2',
     })
   })
 
@@ -130,6 +140,18 @@ describe('handshake', () => {
     const hello = packr.pack([packr.pack([1, 9, ...fields.slice(2)])])
 
     expect(acceptor().step(FRAME.hello, hello).type).toBe('send')
+  })
+
+  test.each([
+    ['the newest that both know', 2, 2, 2],
+    ["the acceptor's, if it is the older", 2, 1, 1],
+    ["the dialler's, if it is the older", 1, 2, 1],
+  ])('what is spoken: %s', (_, dials, accepts, spoken) => {
+    const dial = dialler({ ...one, versions: { min: 1, max: dials } })
+    const met = meet(dial, acceptor({ ...two, versions: { min: 1, max: accepts } }))
+
+    expect(dial.version).toBe(spoken)
+    expect(met.acceptor).toMatchObject({ type: 'proven', identity: { version: spoken } })
   })
 
   test('a recorded proof is worth nothing against another nonce', () => {

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import type { WireMessage } from '../../../raft/core/types.ts'
+import type { NodeId, WireMessage } from '../../../raft/core/types.ts'
 import { encodeMessage } from '../../../raft/transport/codec.ts'
 import {
   FRAME,
@@ -21,8 +21,10 @@ import {
   NONCE_BYTES,
   PEER_PATH,
   PEER_PROTOCOL,
+  PROTOCOL_VERSIONS,
   type Self,
 } from '../../../raft/transport/handshake.ts'
+import { REPORT_BYTES_MAX } from '../../../raft/transport/limits.ts'
 import { packTuple } from '../../../raft/transport/tuple.ts'
 import { SAMPLES } from './messages.ts'
 import { Changes, HOST, TcpWorld } from './tcp-world.ts'
@@ -34,15 +36,18 @@ const FRAME_BYTES_MAX = 1024 * 1024
 /** n1 and n2 run and are linked; n3 is ours to impersonate. */
 let world: TcpWorld
 let received: WireMessage[]
+let reports: [NodeId, string][]
 let news: string[]
 const raws: RawPeer[] = []
 
 beforeEach(async () => {
   world = await TcpWorld.open(3, {
     secret: SECRET,
+    onReport: (peer, report) => reports.push([peer, Buffer.from(report).toString()]),
     limits: { handshakeTimeoutMs: 300, pendingMax: 8 },
   })
   received = []
+  reports = []
   news = []
   await world.transport('n2').start({ message: () => {}, met: () => {}, lost: () => {} })
   await world.transport('n1').start({
@@ -70,6 +75,7 @@ const self = (life = 33): Self => ({
   life,
   secret: SECRET,
   about: '',
+  versions: PROTOCOL_VERSIONS,
 })
 
 const notesOf = (type: string): string[] =>
@@ -122,6 +128,12 @@ class RawPeer {
   async until(condition: () => boolean): Promise<void> {
     await Promise.race([this.#changes.until(condition), this.closed])
     if (!condition()) throw new Error(`the connection closed; heard: ${this.text}`)
+  }
+
+  /** All that was written before has been taken in. */
+  async echoed(): Promise<void> {
+    this.socket.write(KEEPALIVE_FRAME)
+    await this.until(() => this.frames.at(-1)![0] === FRAME.keepalive)
   }
 
   #onData(chunk: Buffer): void {
@@ -289,6 +301,7 @@ describe('on a link', () => {
     ['deep nesting', frameOf(FRAME.entries, Buffer.alloc(FRAME_BYTES_MAX, 0x91))],
     ['extra bytes', frameOf(FRAME.message, Buffer.from('940ca26e33a26e310300', 'hex'))],
     ['a negative term', frameOf(FRAME.message, Buffer.from('940ca26e33a26e31ff', 'hex'))],
+    ['a report above its bound', head(REPORT_BYTES_MAX + 2, FRAME.report)],
     ['a second hello', frameOf(FRAME.hello, packTuple([Buffer.alloc(1)]))],
   ])(
     'B52–B54 %s: the link is closed, counted and lost; nothing was delivered',
@@ -330,6 +343,36 @@ describe('on a link', () => {
     expect(received).toEqual([messages[3]])
     expect(notesOf('dropped')).toEqual(['wrongAddress', 'wrongAddress', 'wrongAddress'])
     expect(news.at(-1)).toBe('met n3 3')
+  })
+
+  test('a report is handed on as it came, of any bytes, under the name that was proven', async () => {
+    const { raw } = await RawPeer.shaken(self())
+    const largest = Buffer.alloc(REPORT_BYTES_MAX, 'x')
+
+    for (const report of [Buffer.from('{"n2 says": "garbage"'), Buffer.alloc(0), largest])
+      raw.socket.write(frameOf(FRAME.report, report))
+    await raw.echoed()
+
+    expect(reports).toEqual([
+      ['n3', '{"n2 says": "garbage"'],
+      ['n3', ''],
+      ['n3', largest.toString()],
+    ])
+    expect(received).toEqual([])
+  })
+
+  test('a peer of the version before reports may not send one', async () => {
+    const { raw, end } = await RawPeer.shaken({ ...self(), versions: { min: 1, max: 1 } })
+    raw.socket.write(encodeMessage({ ...SAMPLES.Vote, from: 'n3', to: 'n1' }, FRAME_BYTES_MAX)!)
+    await raw.echoed()
+
+    raw.socket.write(frameOf(FRAME.report, Buffer.from('too early')))
+    await raw.closed
+
+    expect(end).toBe(FRAME.welcome)
+    expect(received).toHaveLength(1)
+    expect(reports).toEqual([])
+    expect(notesOf('badFrame')).toEqual(['badFrame'])
   })
 
   test('keepalives are echoed, and a link without them is lost', async () => {

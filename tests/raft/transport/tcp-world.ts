@@ -26,6 +26,8 @@ export const TEST_LIMITS: Partial<TransportLimits> = {
   noteEveryMs: 0,
 }
 
+type OptionsOf = (id: NodeId) => Partial<TcpTransportOptions>
+
 export class TcpWorld implements TransportWorld {
   readonly ids: readonly NodeId[]
   readonly notes: { readonly node: NodeId; readonly note: TransportNote }[] = []
@@ -33,19 +35,19 @@ export class TcpWorld implements TransportWorld {
   readonly #transports = new Map<NodeId, TcpTransport>()
   readonly #stores = new Map<NodeId, StoreId>()
   readonly #proxies = new Map<string, LinkProxy>()
-  readonly #options: Partial<TcpTransportOptions>
+  readonly #optionsOf: OptionsOf
   #lives = 0
 
-  private constructor(nodeCount: number, options: Partial<TcpTransportOptions>) {
+  private constructor(nodeCount: number, optionsOf: OptionsOf) {
     this.ids = Array.from({ length: nodeCount }, (_, n) => `n${n + 1}`)
-    this.#options = options
+    this.#optionsOf = optionsOf
   }
 
   static async open(
     nodeCount: number,
-    options: Partial<TcpTransportOptions> = {},
+    options: Partial<TcpTransportOptions> | OptionsOf = {},
   ): Promise<TcpWorld> {
-    const world = new TcpWorld(nodeCount, options)
+    const world = new TcpWorld(nodeCount, typeof options === 'function' ? options : () => options)
     for (const from of world.ids) {
       for (const to of world.ids) {
         if (from !== to) world.#proxies.set(`${from} ${to}`, await LinkProxy.open())
@@ -111,6 +113,7 @@ export class TcpWorld implements TransportWorld {
 
   #make(id: NodeId, store: StoreId): void {
     const url = (to: NodeId) => `http://${HOST}:${this.#proxies.get(`${id} ${to}`)?.port ?? 1}`
+    const options = this.#optionsOf(id)
     const transport = new TcpTransport({
       id,
       peers: Object.fromEntries(this.ids.map((to) => [to, url(to)])),
@@ -124,8 +127,12 @@ export class TcpWorld implements TransportWorld {
         this.notes.push({ node: id, note })
         this.#changes.happened()
       },
-      ...this.#options,
-      limits: { ...TEST_LIMITS, ...this.#options.limits },
+      ...options,
+      onReport: (peer, report) => {
+        options.onReport?.(peer, report)
+        this.#changes.happened()
+      },
+      limits: { ...TEST_LIMITS, ...options.limits },
     })
     this.#transports.set(id, transport)
     this.#stores.set(id, store)
