@@ -2,9 +2,11 @@
 //
 //   npm run simulate -- --seed 42 [--seconds 60] [--scenario partition] [--trace]      one seed, with its timeline
 //   npm run simulate -- --seeds 1000 [--from 1] [--workers 2] [--seconds 60]           many; stops at the first failure
+//   npm run simulate -- --seeds 20000 --keep-going                                     all of them, whatever fails
 //
 // A failure is printed with its seed and the last steps before it, then shrunk: the same seed with fewer faults and less
-// time, as long as it breaks the same invariant. --faults and --calm replay what shrinking found.
+// time, as long as it breaks the same invariant. --faults and --calm replay what shrinking found. With --keep-going a
+// failure is one line when it comes, and all are listed at the end; nothing is shrunk.
 
 import { parseArgs } from 'node:util'
 import { FAULT_KINDS, type FaultKind, SCENARIOS } from './faults.ts'
@@ -30,13 +32,16 @@ const { values: options } = parseArgs({
     calm: { type: 'string' },
     trace: { type: 'boolean', default: false },
     marks: { type: 'boolean', default: false },
+    'keep-going': { type: 'boolean', default: false },
     'no-shrink': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
 const USAGE = `npm run simulate -- --seed N [--seconds S] [--scenario NAME] [--faults "a,b"] [--calm "a,b"] [--trace]
-npm run simulate -- --seeds N [--from M] [--workers 2] [--seconds S] [--scenario NAME] [--marks]
+npm run simulate -- --seeds N [--from M] [--workers 2] [--seconds S] [--scenario NAME] [--marks] [--keep-going]
+
+Many seeds stop at the first failure; with --keep-going all are run, and those that failed are listed at the end (exit 1).
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}
 faults:    ${FAULT_KINDS.join(', ')}
@@ -92,7 +97,7 @@ async function many(): Promise<void> {
   const sum = { seeds: 0, events: 0, virtualSeconds: 0, acknowledged: 0 }
   const marks = new Map<Mark, number>()
   const startMs = performance.now()
-  let failed: SeedResult | null = null
+  const failures: SeedResult[] = []
   let shownMs = startMs
 
   function* runs(): Generator<SeedRun> {
@@ -108,25 +113,38 @@ async function many(): Promise<void> {
       sum.virtualSeconds += result.virtualSeconds
       sum.acknowledged += result.acknowledged
       addMarks(marks, result.marks)
-      if (result.failure !== null && (failed === null || result.run.seed < failed.run.seed))
-        failed = result
+      if (result.failure !== null) failures.push(result)
+      if (result.failure !== null && options['keep-going']) console.log(failureLine(result))
       if (performance.now() - shownMs > 2_000) {
         shownMs = performance.now()
         console.log(progress(sum, startMs))
       }
     },
-    () => failed === null,
+    () => options['keep-going'] || failures.length === 0,
   )
   console.log(progress(sum, startMs))
   if (options.marks) printMarks(marks)
-  if (failed === null) return
-  const { run } = failed as SeedResult
+  failures.sort((a, b) => a.run.seed - b.run.seed)
+  const [failed] = failures
+  if (options['keep-going']) return listed(failures)
+  if (failed === undefined) return
+  const { run } = failed
   const { result, lines, simulation } = await traceSeed(run)
   for (const line of lines.slice(-LAST_STEPS)) console.log(timelineLine(line))
   for (const line of statusLines(simulation.cluster.nodes)) console.log(line)
   report(result)
-  await shrunk(run, result.failure === null ? (failed as SeedResult) : result)
+  await shrunk(run, result.failure === null ? failed : result)
 }
+
+function listed(failures: readonly SeedResult[]): void {
+  if (failures.length === 0) return console.log('no seed failed')
+  process.exitCode = 1
+  console.log(`\n${failures.length} failed:`)
+  for (const failed of failures) console.log(failureLine(failed))
+}
+
+const failureLine = ({ run, failure }: SeedResult): string =>
+  `seed ${run.seed} FAILED  ${failure?.message}`
 
 function progress(
   sum: { seeds: number; events: number; virtualSeconds: number; acknowledged: number },
