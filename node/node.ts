@@ -17,6 +17,7 @@ import { Door } from './http/door.ts'
 import { type ApiServer, createApiServer } from './http/server.ts'
 import type { Log } from './log.ts'
 import { openStore } from './open-store.ts'
+import { ClusterView } from './overview/cluster-view.ts'
 import { DedupStateMachine } from './store/dedup-state-machine.ts'
 import type { EntryOutcome } from './store/types.ts'
 
@@ -80,6 +81,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   })
   const life = around.drawLife()
   const urls = new Map<string, string>()
+  let view: ClusterView | null = null
   const advertised = () => config.advertiseUrl ?? `http://${config.host}:${config.port}`
   const transport = new TcpTransport({
     id: config.nodeId,
@@ -91,6 +93,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     random: around.random,
     about: advertised(),
     onAbout: (peer, about) => urls.set(peer, about),
+    onReport: (peer, report) => view?.hear(peer, report),
     limits: { frameBytesMax: config.limits.frameBytesMax },
     onNote: (note) => {
       const usual = note.type === 'linkUp' || note.type === 'linkDown'
@@ -101,6 +104,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const tickMs = Math.min(TICK_MS_MAX, config.heartbeatMs)
   const ticks = (ms: number) => Math.max(1, Math.round(ms / tickMs))
   let aggregator: Aggregator | null = null
+  let roleChanged = false
   const replica = await Replica.start<EntryOutcome>({
     config: {
       id: config.nodeId,
@@ -127,8 +131,15 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     diskHangTicks: ticks(DISK_HANG_MS),
     schedule: setImmediate,
     onFatal: around.onFatal,
-    onTrace: (event) => tell(log, event),
-    onTurn: () => aggregator?.moved(),
+    onTrace: (event) => {
+      tell(log, event)
+      if (ROLE_CHANGES.has(event.type)) roleChanged = true
+    },
+    onTurn: () => {
+      aggregator?.moved()
+      if (roleChanged) view?.look()
+      roleChanged = false
+    },
     onNote: (note) => log.info('log on disk', { note }),
   })
   aggregator = new Aggregator({
@@ -145,8 +156,16 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     monotonicMs: around.monotonicMs,
     schedule: setImmediate,
   })
+  view = new ClusterView({
+    backend: aggregator,
+    monotonicMs: around.monotonicMs,
+    tell: (report) => transport.tell(report),
+    redoneAt: replica.redoneAt,
+    log,
+  })
   const api = {
     backend: aggregator,
+    view,
     limits: config.limits,
     door: new Door(config.limits),
     publishDeadlineMs: config.publishDeadlineMs,
@@ -159,6 +178,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const clock = setInterval(() => {
     replica.tick()
     aggregator.tick()
+    view.tick()
   }, tickMs)
   const watch = await watchDirectory(logDirectory, around.onFatal)
   const parts = { aggregator, replica, server, stateMachine, diskLog, clock, watch }
@@ -263,6 +283,9 @@ const TOLD = new Set([
   'snapshot offered',
   'snapshot in force',
 ])
+
+/** After one of these this node may have another role, or know another leader or none. */
+const ROLE_CHANGES = new Set(['leader', 'follower', 'candidate', 'preCandidate'])
 
 function tell(log: Log, { type, term, detail }: TraceEvent): void {
   if (TOLD.has(type)) log.info(`raft: ${type}`, { term, ...detail })

@@ -4,11 +4,13 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { RequestLimits } from '../../client/contract/limits.ts'
 import type { Log } from '../log.ts'
+import type { ClusterView } from '../overview/cluster-view.ts'
 import type { Backend } from './backend.ts'
 import type { Door } from './door.ts'
 
 export interface Api {
   readonly backend: Backend
+  readonly view: Pick<ClusterView, 'overview'>
   readonly limits: Pick<RequestLimits, 'batchEventsMax' | 'bodyBytesMax' | 'eventBytesMax'>
   readonly door: Door
   /** A publish waits so long for its outcome, a read for this node to catch up. */

@@ -10,6 +10,7 @@ import { type Api, type Handler, rawPath } from './api.ts'
 import { clusterRoute } from './cluster.ts'
 import { eventRoute, eventsRoute } from './events.ts'
 import { healthRoute, livezRoute, readyzRoute } from './health.ts'
+import { overviewRoute } from './overview.ts'
 import { problemAnswer } from './problems.ts'
 import { publishRoute } from './publish.ts'
 import { seenRoute } from './seen.ts'
@@ -33,6 +34,7 @@ const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/stats', handler: statsRoute },
   { method: 'GET', path: '/digest', handler: digestRoute },
   { method: 'GET', path: '/cluster', handler: clusterRoute },
+  { method: 'GET', path: '/overview', handler: overviewRoute },
   { method: 'GET', path: '/health', handler: healthRoute },
   { method: 'GET', path: '/livez', handler: livezRoute },
   { method: 'GET', path: '/readyz', handler: readyzRoute },

@@ -6,6 +6,7 @@ import { REQUEST_LIMITS } from '../../client/contract/limits.ts'
 import type { Api } from '../../node/http/api.ts'
 import { type App, createApp } from '../../node/http/app.ts'
 import { Door } from '../../node/http/door.ts'
+import { ClusterView } from '../../node/overview/cluster-view.ts'
 import type { Checkpoint, Entry } from '../../raft/core/types.ts'
 import { ManualClock } from './manual-clock.ts'
 import { openMachine } from './open-machine.ts'
@@ -36,6 +37,11 @@ export interface TestNode {
   readonly app: App
   readonly api: Api
   readonly backend: SequencedNode
+  readonly view: ClusterView
+  /** The reports that it would have sent to its peers; a test hands them on, with `view.hear`. */
+  readonly told: readonly Uint8Array[]
+  /** What its view of the cluster logged. */
+  readonly warnings: readonly string[]
   readonly sequencer: Sequencer
   readonly clock: ManualClock
   /** What the app logged as its own faults. */
@@ -75,8 +81,22 @@ async function startNodeIn(
   await redo(machine, options.log?.checkpoint ?? null, sequencer.entries)
   const backend = new SequencedNode(id, sequencer, machine)
   const faults: string[] = []
+  const told: Uint8Array[] = []
+  const warnings: string[] = []
+  const view = new ClusterView({
+    backend,
+    monotonicMs: clock.monotonicMs,
+    tell: (report) => told.push(report),
+    redoneAt: 0,
+    log: {
+      warn: (cause) => void warnings.push(cause),
+      error: (cause) => void warnings.push(cause),
+    },
+  })
+  clock.onAdvance(() => view.tick())
   const api: Api = {
     backend,
+    view,
     limits: { ...REQUEST_LIMITS, ...options.limits },
     door: new Door({
       pendingRequestsMax: options.pendingRequestsMax ?? 1_000,
@@ -107,6 +127,9 @@ async function startNodeIn(
     app,
     api,
     backend,
+    view,
+    told,
+    warnings,
     sequencer,
     clock,
     faults,
