@@ -2,14 +2,53 @@
 // every node; a page may be short, or even empty, while `next` is set.
 
 import { z } from 'zod'
-import { storedEventSchema } from './event.ts'
-import { SEEN_IDS_MAX } from './limits.ts'
+import { storedEventSchema, timestampSchema } from './event.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SEEN_IDS_MAX } from './limits.ts'
 
 export const CONSISTENCIES = ['local', 'linearizable'] as const
 export type Consistency = (typeof CONSISTENCIES)[number]
 
 export const ORDERS = ['asc', 'desc'] as const
 export type Order = (typeof ORDERS)[number]
+
+/** How fresh an answer must be; every read of data takes these parameters. */
+export const freshnessQuerySchema = z.object({
+  consistency: z.enum(CONSISTENCIES).default('local').meta({
+    description: 'linearizable: this node first makes sure that it has all that was acknowledged.',
+  }),
+  min_position: z.int().nonnegative().optional().meta({
+    description: 'Wait until this node has applied that position (its own write, made elsewhere).',
+  }),
+})
+
+const limitSchema = z.int().min(1).max(PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT)
+
+export const eventsQuerySchema = z.object({
+  topic: z.string().optional().meta({
+    description:
+      'A topic, or a pattern: * is one level, ** none or more at the end, > one or more.',
+  }),
+  event_id: z.string().optional().meta({ description: 'Only beside an exact topic.' }),
+  after: z.int().nonnegative().optional().meta({
+    description: 'A position, or `next` of the page before; with order=desc it means below.',
+  }),
+  limit: limitSchema,
+  order: z.enum(ORDERS).default('asc'),
+  source: z.string().optional(),
+  since: timestampSchema
+    .optional()
+    .meta({ description: 'Of the timestamps: this instant or later.' }),
+  until: timestampSchema
+    .optional()
+    .meta({ description: 'Of the timestamps: before this instant.' }),
+  ...freshnessQuerySchema.shape,
+})
+
+export const topicsQuerySchema = z.object({
+  after: z.string().optional().meta({ description: 'A topic, or `next` of the page before.' }),
+  limit: limitSchema,
+  ...freshnessQuerySchema.shape,
+})
 
 export const cursorSchema = z.string().min(1).nullable()
 

@@ -4,6 +4,7 @@
 // node counts for itself stands under `node`.
 
 import { z } from 'zod'
+import { freshnessQuerySchema } from './read.ts'
 
 const count = z.int().nonnegative()
 
@@ -49,6 +50,13 @@ export const statsSchema = z
   })
   .meta({ id: 'Stats' })
 
+export const digestQuerySchema = z.object({
+  index: count.optional().meta({
+    description: 'At exactly that applied index, of the recent ones; absent: the present one.',
+  }),
+  ...freshnessQuerySchema.shape,
+})
+
 export const digestAnswerSchema = z
   .object({ index: count, digest: digestSchema })
   .meta({ id: 'Digest' })
@@ -86,6 +94,13 @@ export const clusterSchema = z
   })
   .meta({ id: 'Cluster' })
 
+export const readinessQuerySchema = z.object({
+  leader: z.enum(['1', 'true', '0', 'false']).optional().meta({
+    description: 'Ready only if this node leads, for load balancers that want writes there.',
+  }),
+  verbose: z.string().optional().meta({ description: 'Taken and ignored: the answer tells all.' }),
+})
+
 /** Why a node asks not to be sent requests; none: it is ready. */
 export const UNREADY_REASONS = ['no_leader', 'rebuilding', 'behind', 'stopping'] as const
 
@@ -103,6 +118,8 @@ export const healthSchema = z
     uptime_seconds: z.number().nonnegative(),
   })
   .meta({ id: 'Health' })
+
+export const livenessSchema = z.object({ status: z.literal('alive') }).meta({ id: 'Liveness' })
 
 export type Stats = z.infer<typeof statsSchema>
 export type DigestAnswer = z.infer<typeof digestAnswerSchema>

@@ -2,19 +2,16 @@
 // are spliced into the answer as they are; no payload is parsed or encoded again.
 
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../../client/contract/limits.ts'
-import { ORDERS } from '../../client/contract/read.ts'
+import { eventsQuerySchema, ORDERS } from '../../client/contract/read.ts'
 import { isPattern } from '../../client/contract/topic.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { instantOf } from '../edge/timestamp.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
-import { badParameter, type Query, readQuery } from './query.ts'
+import { badParameter, namesIn, type Query, readQuery } from './query.ts'
 import { FRESHNESS, waitUntilFresh } from './wait.ts'
 
-const PARAMETERS = [
-  ...['topic', 'event_id', 'after', 'limit', 'order', 'source', 'since', 'until'],
-  ...FRESHNESS,
-]
+const PARAMETERS = namesIn(eventsQuerySchema)
 
 export function eventsRoute(api: Api): Handler {
   return async (call) => {

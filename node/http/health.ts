@@ -1,13 +1,19 @@
 // Probes. /livez: the process answers. /readyz: requests sent here are served (an election alone does not change that).
 // /health: the same as /readyz with the facts for people, in the shape that the seed reports know.
 
-import type { Health, UnreadyReason } from '../../client/contract/state.ts'
+import {
+  type Health,
+  readinessQuerySchema,
+  type UnreadyReason,
+} from '../../client/contract/state.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { answer, answerJson, JSON_MEDIA_TYPE } from './answer.ts'
 import type { Api, Handler } from './api.ts'
 import type { Backend } from './backend.ts'
-import { readQuery } from './query.ts'
+import { namesIn, readQuery } from './query.ts'
 import { roundSeconds } from './stats.ts'
+
+const READINESS_PARAMETERS = namesIn(readinessQuerySchema)
 
 const WHY: Readonly<Record<UnreadyReason, string>> = {
   no_leader: 'there has been no leader for longer than the grace time',
@@ -25,7 +31,7 @@ export function livezRoute({ backend }: Api): Handler {
 
 export function readyzRoute({ backend }: Api): Handler {
   return (call) => {
-    const query = readQuery(call.req.url, ['leader', 'verbose'])
+    const query = readQuery(call.req.url, READINESS_PARAMETERS)
     const [reason] = backend.unready()
     if (reason !== undefined) throw new SekaliError(reason, WHY[reason])
     if (query.oneOf('leader', ['1', 'true', '0', 'false'])?.match(/1|true/)) {

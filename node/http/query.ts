@@ -1,6 +1,7 @@
 // Query parameters, read strictly: each at most once, none that the route does not know, numbers in plain decimal and
 // within bounds. One status for all that is wrong: 400 bad_parameter, naming the parameter.
 
+import type { z } from 'zod'
 import { CONSISTENCIES, type Consistency } from '../../client/contract/read.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { showInput } from '../show-input.ts'
@@ -43,6 +44,11 @@ export class Query {
   consistency(): Consistency {
     return this.oneOf('consistency', CONSISTENCIES) ?? 'local'
   }
+}
+
+/** The contract describes the parameters of a route, and so says which it knows. */
+export function namesIn(schema: z.ZodObject): readonly string[] {
+  return Object.keys(schema.shape)
 }
 
 export function badParameter(name: string, fault: string): SekaliError {

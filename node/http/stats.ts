@@ -1,15 +1,17 @@
 // GET /stats and GET /digest: the replicated counters and the proof that replicas agree. Everything replicated in one
 // answer is of one instant, the applied_index beside it.
 
-import type { DigestAnswer, Stats } from '../../client/contract/state.ts'
+import { type DigestAnswer, digestQuerySchema, type Stats } from '../../client/contract/state.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
-import { readQuery } from './query.ts'
+import { namesIn, readQuery } from './query.ts'
 import { FRESHNESS, isRebuilding, waitUntilFresh } from './wait.ts'
 
 /** How long GET /digest waits for an index that is not applied yet. */
 export const DIGEST_WAIT_MS = 2_000
+
+const DIGEST_PARAMETERS = namesIn(digestQuerySchema)
 
 export function statsRoute(api: Api): Handler {
   return async (call) => {
@@ -22,7 +24,7 @@ export function statsRoute(api: Api): Handler {
 
 export function digestRoute(api: Api): Handler {
   return async (call) => {
-    const query = readQuery(call.req.url, ['index', ...FRESHNESS])
+    const query = readQuery(call.req.url, DIGEST_PARAMETERS)
     const index = query.decimal('index', 0, Number.MAX_SAFE_INTEGER)
     await waitUntilFresh(api, query)
     const digest = index === undefined ? api.backend.events.digest() : await digestAt(api, index)

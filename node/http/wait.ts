@@ -1,11 +1,12 @@
 // How fresh a read is: local at once, linearizable after asking the leader, or not before a position the client names.
 
+import { freshnessQuerySchema } from '../../client/contract/read.ts'
 import { SekaliError } from '../../client/errors.ts'
 import type { Api } from './api.ts'
-import type { Query } from './query.ts'
+import { namesIn, type Query } from './query.ts'
 
 /** Parameters that every read of data takes. */
-export const FRESHNESS = ['consistency', 'min_position'] as const
+export const FRESHNESS = namesIn(freshnessQuerySchema)
 
 /** What a node holds that builds its store again is no state that ever was. */
 export function isRebuilding({ backend }: Api): boolean {
