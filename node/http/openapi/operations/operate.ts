@@ -1,0 +1,198 @@
+// How the routes are described by which a node tells of itself and of the cluster.
+
+import { overviewSchema } from '../../../../client/contract/overview.ts'
+import { freshnessQuerySchema } from '../../../../client/contract/read.ts'
+import {
+  clusterSchema,
+  digestAnswerSchema,
+  digestQuerySchema,
+  healthSchema,
+  livenessSchema,
+  readinessQuerySchema,
+  statsSchema,
+} from '../../../../client/contract/state.ts'
+import type { Operation, Operations } from '../operation.ts'
+
+const JSON_TYPE = 'application/json'
+
+const DIGEST = 'a7b61a55ba454053a86f269a8be090d9'
+
+const health = {
+  status: 'healthy',
+  reasons: [],
+  node_id: 'n1',
+  role: 'leader',
+  term: 1,
+  leader_id: 'n1',
+  commit_index: 4,
+  applied_index: 4,
+  last_position: 4,
+  uptime_seconds: 0,
+}
+
+const stats: Operation = {
+  id: 'getStats',
+  tag: 'operate',
+  summary: 'Counters, topics and digest',
+  description:
+    'What stands outside `node` is replicated: equal on all nodes at equal applied_index, and of one instant. ' +
+    'received = unique_processed + duplicate_dropped, always.',
+  query: freshnessQuerySchema,
+  answers: { 200: { description: 'The counters.', content: { [JSON_TYPE]: statsSchema } } },
+  problems: ['no_leader', 'behind'],
+  examples: [
+    {
+      name: 'stats',
+      summary: 'After six publishes of four events',
+      status: 200,
+      answer: {
+        node_id: 'n1',
+        role: 'leader',
+        term: 1,
+        leader_id: 'n1',
+        received: 6,
+        unique_processed: 4,
+        duplicate_dropped: 2,
+        dedup_rate_percent: 33.333,
+        conflicts: 1,
+        topics: ['logs/app', 'orders', 'orders.paid'],
+        topics_total: 3,
+        uptime_seconds: 0,
+        commit_index: 4,
+        applied_index: 4,
+        last_position: 4,
+        digest: DIGEST,
+        fsync: true,
+        node: { requests: 7, rejected: 3, forwarded: 0, pending: 0, standing: 'member' },
+      },
+    },
+  ],
+}
+
+const digest: Operation = {
+  id: 'getDigest',
+  tag: 'operate',
+  summary: 'The proof that replicas hold the same',
+  description:
+    'A sum over everything stored. Two nodes with the same digest at the same index hold the same events. Waits briefly ' +
+    'for an index that is not applied yet.',
+  query: digestQuerySchema,
+  answers: { 200: { description: 'The digest.', content: { [JSON_TYPE]: digestAnswerSchema } } },
+  problems: ['digest_gone', 'no_leader', 'behind', 'rebuilding'],
+  examples: [
+    {
+      name: 'at',
+      summary: 'At one applied index',
+      query: { index: 4 },
+      status: 200,
+      answer: { index: 4, digest: DIGEST },
+    },
+  ],
+}
+
+const cluster: Operation = {
+  id: 'getCluster',
+  tag: 'operate',
+  summary: 'Members, who leads, and how far each has come',
+  answers: {
+    200: { description: 'As this node knows it.', content: { [JSON_TYPE]: clusterSchema } },
+  },
+  problems: [],
+  examples: [
+    {
+      name: 'cluster',
+      summary: 'A cluster of one, seen by itself',
+      status: 200,
+      answer: {
+        node_id: 'n1',
+        role: 'leader',
+        term: 1,
+        leader: { node_id: 'n1', url: 'http://n1.test:8001' },
+        standing: 'member',
+        commit_index: 4,
+        applied_index: 4,
+        members: [
+          {
+            node_id: 'n1',
+            url: null,
+            peer_url: 'http://n1.test:9001',
+            self: true,
+            leader: true,
+            state: 'replicate',
+            match_index: 4,
+            lag: 0,
+            counts: true,
+            recently_active: true,
+          },
+        ],
+      },
+    },
+  ],
+}
+
+const overview: Operation = {
+  id: 'getOverview',
+  tag: 'operate',
+  summary: 'The whole cluster as this node knows it, with the age of what it knows',
+  description: 'Never waits. What is not `fresh` is what was last heard, and may be wrong by now.',
+  answers: {
+    200: { description: 'For people who look.', content: { [JSON_TYPE]: overviewSchema } },
+  },
+  problems: [],
+  examples: [{ name: 'overview', summary: 'A cluster of one, seen by itself', status: 200 }],
+}
+
+const healthCheck: Operation = {
+  id: 'getHealth',
+  tag: 'operate',
+  summary: 'Health, for people and for machines',
+  answers: {
+    200: { description: 'Healthy.', content: { [JSON_TYPE]: healthSchema } },
+    503: {
+      description: 'Unhealthy; `reasons` says why.',
+      content: { [JSON_TYPE]: healthSchema },
+      headers: ['retry-after'],
+    },
+  },
+  problems: [],
+  examples: [{ name: 'healthy', summary: 'Healthy', status: 200, answer: health }],
+}
+
+const livez: Operation = {
+  id: 'getLiveness',
+  tag: 'operate',
+  summary: 'The process answers',
+  answers: { 200: { description: 'It does.', content: { [JSON_TYPE]: livenessSchema } } },
+  problems: [],
+  examples: [{ name: 'alive', summary: 'Alive', status: 200, answer: { status: 'alive' } }],
+}
+
+const readyz: Operation = {
+  id: 'getReadiness',
+  tag: 'operate',
+  summary: 'Requests sent here are served',
+  description:
+    'An election alone does not change that: it takes longer than the grace time without a leader.',
+  query: readinessQuerySchema,
+  answers: { 200: { description: 'Ready.', content: { [JSON_TYPE]: healthSchema } } },
+  problems: ['no_leader', 'not_leader', 'rebuilding', 'behind', 'stopping'],
+  examples: [
+    {
+      name: 'ready',
+      summary: 'Ready, and leading',
+      query: { leader: '1' },
+      status: 200,
+      answer: health,
+    },
+  ],
+}
+
+export const OPERATE_OPERATIONS: Operations = {
+  'GET /stats': stats,
+  'GET /digest': digest,
+  'GET /cluster': cluster,
+  'GET /overview': overview,
+  'GET /health': healthCheck,
+  'GET /livez': livez,
+  'GET /readyz': readyz,
+}
