@@ -28,6 +28,8 @@ export interface AggregatorOptions {
   readonly wallMs: () => number
   readonly monotonicMs: () => number
   readonly schedule: (work: () => void) => void
+  /** Another leader is known than before, or the same in another term. */
+  readonly onLeader?: () => void
 }
 
 export class Aggregator implements Backend {
@@ -38,6 +40,8 @@ export class Aggregator implements Backend {
   readonly #publisher: Publisher
   readonly #startedMs: number
   #leaderSeenMs: number
+  /** The newest term that this node knows the leader of. */
+  #leaderTerm = 0
   #forwarded = 0
   #stopping = false
   /** Of this moment; computed when first asked for after a turn. */
@@ -64,7 +68,12 @@ export class Aggregator implements Backend {
   /** Called with each tick of the replica. */
   tick(): void {
     const nowMs = this.#options.monotonicMs()
-    if (this.standing().leader !== null) this.#leaderSeenMs = nowMs
+    const { leader, term } = this.standing()
+    if (leader !== null) {
+      this.#leaderSeenMs = nowMs
+      if (term > this.#leaderTerm) this.#options.onLeader?.()
+      this.#leaderTerm = term // there is one leader in a term
+    }
     this.#publisher.expire(nowMs)
     this.#waiters.expire(nowMs)
   }
@@ -141,11 +150,14 @@ export class Aggregator implements Backend {
 
   process(): ProcessFacts {
     const { monotonicMs, fsync } = this.#options
+    const { standing, firstIndex, last } = this.#replica.status()
     return {
       uptimeSeconds: (monotonicMs() - this.#startedMs) / 1_000,
       fsync,
       forwarded: this.#forwarded,
-      standing: this.#replica.status().standing,
+      standing,
+      firstIndex,
+      lastIndex: last.index,
     }
   }
 

@@ -3,6 +3,7 @@
 
 import { randomBytes, randomInt } from 'node:crypto'
 import { readFileSync, statSync, writeSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { ConfigError, printConfig, readConfig } from './config/config.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { createLog, type Log } from './log.ts'
@@ -47,6 +48,12 @@ async function main(): Promise<void> {
       random: Math.random,
       drawStoreId: () => randomBytes(16).toString('hex'),
       drawLife: () => randomInt(2 ** 47),
+      version: ownVersion(),
+      watchDelay: (resolution) => {
+        const watch = monitorEventLoopDelay({ resolution })
+        watch.enable()
+        return watch
+      },
       onFatal: (error) => dieOf(error, log),
     })
   } catch (error) {
@@ -56,6 +63,11 @@ async function main(): Promise<void> {
   }
   log.info('listening', { host: config.host, port: node.port, fsync: config.fsync })
   stopOnSignals(node, log)
+}
+
+function ownVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return JSON.parse(manifest).version
 }
 
 function configuration(): ReturnType<typeof readConfig> {

@@ -7,15 +7,22 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TraceEvent } from '../raft/core/types.ts'
+import { realFiles } from '../raft/log/files.ts'
 import { LogOnDisk } from '../raft/log/log-on-disk.ts'
 import { Replica } from '../raft/replica.ts'
 import { TcpTransport } from '../raft/transport/tcp-transport.ts'
 import { Aggregator } from './aggregator.ts'
 import type { Config } from './config/config.ts'
+import type { Api } from './http/api.ts'
 import { createApp } from './http/app.ts'
 import { Door } from './http/door.ts'
 import { type ApiServer, createApiServer } from './http/server.ts'
 import type { Log } from './log.ts'
+import { diskUsageOf } from './metrics/disk-usage.ts'
+import { type DelayWatch, EventLoopDelay } from './metrics/event-loop-delay.ts'
+import { Meters } from './metrics/meters.ts'
+import { ObservedLog, observedFiles } from './metrics/observed-log.ts'
+import { ObservedStateMachine } from './metrics/observed-state-machine.ts'
 import { openStore } from './open-store.ts'
 import { ClusterView } from './overview/cluster-view.ts'
 import { DedupStateMachine } from './store/dedup-state-machine.ts'
@@ -49,6 +56,9 @@ export interface Surroundings {
   readonly random: () => number
   readonly drawStoreId: () => string
   readonly drawLife: () => number
+  readonly version: string
+  /** Watches how late a timer is that is due so often, from now on. */
+  readonly watchDelay: (resolutionMs: number) => DelayWatch
   /** The node cannot be trusted any more: the process has to end at once. */
   readonly onFatal: (error: unknown) => void
 }
@@ -69,6 +79,8 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   if (found.note !== null) log.warn('the store is built again', { why: found.note })
   const stateMachine = await DedupStateMachine.open(found.store, found.makeDurable)
 
+  const meters = new Meters()
+  const { monotonicMs } = around
   const members = config.peers.map((peer) => peer.id)
   const diskLog = new LogOnDisk({
     directory: logDirectory,
@@ -78,6 +90,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     fsync: config.fsync,
     segmentBytes: config.segmentBytes,
     keepBytes: config.logKeepBytes,
+    files: observedFiles(realFiles, meters, monotonicMs),
   })
   const life = around.drawLife()
   const urls = new Map<string, string>()
@@ -123,15 +136,16 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
       memoryBytesMax: RECENT_ENTRIES_BYTES_MAX,
       spareStore: around.drawStoreId(),
     },
-    log: diskLog,
+    log: new ObservedLog(diskLog, meters, monotonicMs),
     transport,
-    stateMachine,
+    stateMachine: new ObservedStateMachine(stateMachine, meters, monotonicMs),
     checkpointBytes: config.checkpointBytes,
     chunkBytesMax: CHUNK_BYTES_MAX,
     diskHangTicks: ticks(DISK_HANG_MS),
     schedule: setImmediate,
     onFatal: around.onFatal,
     onTrace: (event) => {
+      meters.trace(event)
       tell(log, event)
       if (ROLE_CHANGES.has(event.type)) roleChanged = true
     },
@@ -153,24 +167,35 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     readyGraceMs: config.readyGraceMs,
     readyLagEntriesMax: config.limits.readyLagEntriesMax,
     wallMs: around.wallMs,
-    monotonicMs: around.monotonicMs,
+    monotonicMs,
     schedule: setImmediate,
+    onLeader: () => {
+      meters.leaderChanges += 1
+    },
   })
   view = new ClusterView({
     backend: aggregator,
-    monotonicMs: around.monotonicMs,
+    monotonicMs: monotonicMs,
     tell: (report) => transport.tell(report),
     redoneAt: replica.redoneAt,
     log,
   })
-  const api = {
+  const delay = new EventLoopDelay(around.watchDelay, monotonicMs())
+  const api: Api = {
     backend: aggregator,
     view,
     limits: config.limits,
     door: new Door(config.limits),
+    meters,
+    instruments: {
+      version: around.version,
+      eventLoopDelayMs: () => delay.read(),
+      diskUsage: diskUsageOf({ log: logDirectory, store: stateDirectory }, monotonicMs),
+      peerNotes: () => transport.stats().notes,
+    },
     publishDeadlineMs: config.publishDeadlineMs,
     wallMs: around.wallMs,
-    monotonicMs: around.monotonicMs,
+    monotonicMs,
     random: around.random,
     log,
   }
@@ -179,6 +204,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     replica.tick()
     aggregator.tick()
     view.tick()
+    delay.tick(monotonicMs())
   }, tickMs)
   const watch = await watchDirectory(logDirectory, around.onFatal)
   const parts = { aggregator, replica, server, stateMachine, diskLog, clock, watch }

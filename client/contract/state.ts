@@ -45,6 +45,17 @@ export const statsSchema = z
         forwarded: count.meta({ description: 'Proposals handed to the leader.' }),
         pending: count.meta({ description: 'Publishes that wait for their outcome now.' }),
         standing: standingSchema,
+        event_loop_delay_ms: z
+          .object({
+            p50: z.number().nonnegative(),
+            p99: z.number().nonnegative(),
+            max: z.number().nonnegative(),
+          })
+          .optional()
+          .meta({
+            description:
+              'How late timers were over the last minute; a node of an older version does not say.',
+          }),
       })
       .meta({ description: "This node's own counts; not replicated." }),
   })

@@ -4,6 +4,8 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { RequestLimits } from '../../client/contract/limits.ts'
 import type { Log } from '../log.ts'
+import type { Instruments } from '../metrics/instruments.ts'
+import type { Meters } from '../metrics/meters.ts'
 import type { ClusterView } from '../overview/cluster-view.ts'
 import type { Backend } from './backend.ts'
 import type { Door } from './door.ts'
@@ -13,6 +15,10 @@ export interface Api {
   readonly view: Pick<ClusterView, 'overview'>
   readonly limits: Pick<RequestLimits, 'batchEventsMax' | 'bodyBytesMax' | 'eventBytesMax'>
   readonly door: Door
+  /** What the node counts of itself; shown at GET /metrics. */
+  readonly meters: Meters
+  /** What is read off the machine when somebody asks. */
+  readonly instruments: Instruments
   /** A publish waits so long for its outcome, a read for this node to catch up. */
   readonly publishDeadlineMs: number
   /** Milliseconds since 1970: stamped into publishes as their receive time. */

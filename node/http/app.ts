@@ -6,10 +6,11 @@ import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { SekaliError } from '../../client/errors.ts'
 import { answerEmpty } from './answer.ts'
-import { type Api, type Handler, rawPath } from './api.ts'
+import { type Api, type Call, type Handler, rawPath } from './api.ts'
 import { clusterRoute } from './cluster.ts'
 import { eventRoute, eventsRoute } from './events.ts'
 import { healthRoute, livezRoute, readyzRoute } from './health.ts'
+import { metricsRoute } from './metrics.ts'
 import { overviewRoute } from './overview.ts'
 import { docsFileRoute, docsRoute, openApiRoute } from './pages/docs.ts'
 import { problemRoute, problemsRoute } from './pages/problems.ts'
@@ -38,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/digest', handler: digestRoute },
   { method: 'GET', path: '/cluster', handler: clusterRoute },
   { method: 'GET', path: '/overview', handler: overviewRoute },
+  { method: 'GET', path: '/metrics', handler: metricsRoute },
   { method: 'GET', path: '/health', handler: healthRoute },
   { method: 'GET', path: '/livez', handler: livezRoute },
   { method: 'GET', path: '/readyz', handler: readyzRoute },
@@ -50,19 +52,45 @@ export const ROUTES: readonly Route[] = [
 
 export function createApp(api: Api): App {
   const app: App = new Hono({ getPath: rawPath })
-  for (const route of ROUTES) app.on(route.method, route.path, route.handler(api))
+  for (const route of ROUTES) app.on(route.method, route.path, timed(api, route))
   app.onError((error, call) => problemAnswer(api, error, call.req.path))
   app.notFound((call) => {
-    const { method, path } = call.req
-    const allow = allowed(path)
-    if (allow === null) {
-      return problemAnswer(api, new SekaliError('not_found', 'there is nothing here'), path)
-    }
-    if (method === 'OPTIONS') return answerEmpty(api.backend, { allow })
-    const error = new SekaliError('method_not_allowed', `this path takes ${allow}`)
-    return problemAnswer(api, error, path, { allow })
+    const startMs = api.monotonicMs()
+    const response = elsewhere(api, call)
+    api.meters.requests.elsewhere.observe(response.status, api.monotonicMs() - startMs)
+    return response
   })
   return app
+}
+
+/** From the head of the request to its answer: what the socket then makes of it is not in it. */
+function timed(api: Api, { method, path, handler }: Route): Handler {
+  const { meters, monotonicMs } = api
+  const answerTo = handler(api)
+  const meter = meters.requests.route(path, method)
+  return async (call) => {
+    const startMs = monotonicMs()
+    let response: Response
+    try {
+      response = await answerTo(call)
+    } catch (error) {
+      response = problemAnswer(api, error, call.req.path)
+    }
+    meter.observe(response.status, monotonicMs() - startMs)
+    return response
+  }
+}
+
+/** What no route takes. */
+function elsewhere(api: Api, call: Call): Response {
+  const { method, path } = call.req
+  const allow = allowed(path)
+  if (allow === null) {
+    return problemAnswer(api, new SekaliError('not_found', 'there is nothing here'), path)
+  }
+  if (method === 'OPTIONS') return answerEmpty(api.backend, { allow })
+  const error = new SekaliError('method_not_allowed', `this path takes ${allow}`)
+  return problemAnswer(api, error, path, { allow })
 }
 
 /** For the Allow header; null: no route has this path. */

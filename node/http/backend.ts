@@ -52,4 +52,7 @@ export interface ProcessFacts {
   /** Proposals handed to the leader since the start. */
   readonly forwarded: number
   readonly standing: 'member' | 'forming' | 'suspect'
+  /** Of the log: the first entry still held, and the last. */
+  readonly firstIndex: number
+  readonly lastIndex: number
 }

@@ -12,7 +12,7 @@ export interface DoorLimits {
 }
 
 export class Door {
-  readonly #limits: DoorLimits
+  readonly limits: DoorLimits
   #pending = 0
   #bytes = 0
   /** Since the start: publishes that came, and those that were refused or failed. */
@@ -20,7 +20,7 @@ export class Door {
   rejected = 0
 
   constructor(limits: DoorLimits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   /** Publishes whose outcome is awaited now. */
@@ -28,15 +28,20 @@ export class Door {
     return this.#pending
   }
 
+  /** Bytes of their bodies, and of those that still arrive. */
+  get pendingBytes(): number {
+    return this.#bytes
+  }
+
   /** Before a body is read: throws if there is no place even for the smallest. */
   knock(): void {
-    if (this.#pending >= this.#limits.pendingRequestsMax) this.#refuse('pendingRequestsMax')
-    if (this.#bytes >= this.#limits.pendingBytesMax) this.#refuse('pendingBytesMax')
+    if (this.#pending >= this.limits.pendingRequestsMax) this.#refuse('pendingRequestsMax')
+    if (this.#bytes >= this.limits.pendingBytesMax) this.#refuse('pendingBytesMax')
   }
 
   /** Takes in bytes that have arrived; throws, taking none, if there is no room for them. */
   take(bytes: number): void {
-    if (this.#bytes + bytes > this.#limits.pendingBytesMax) this.#refuse('pendingBytesMax')
+    if (this.#bytes + bytes > this.limits.pendingBytesMax) this.#refuse('pendingBytesMax')
     this.#bytes += bytes
   }
 
@@ -46,7 +51,7 @@ export class Door {
 
   /** The body is complete; every enter() is followed by one leave(). */
   enter(): void {
-    if (this.#pending >= this.#limits.pendingRequestsMax) this.#refuse('pendingRequestsMax')
+    if (this.#pending >= this.limits.pendingRequestsMax) this.#refuse('pendingRequestsMax')
     this.#pending += 1
   }
 
@@ -56,7 +61,7 @@ export class Door {
 
   #refuse(name: keyof DoorLimits): never {
     throw new SekaliError('overloaded', 'more publishes are pending than this node takes', {
-      limit: { name, value: this.#limits[name] },
+      limit: { name, value: this.limits[name] },
     })
   }
 }

@@ -12,7 +12,7 @@ import type { Standing } from './backend.ts'
 const LAST_ON_CONNECTION: ReadonlySet<ErrorCode> = new Set(['malformed_request', 'stopping'])
 
 export function problemAnswer(
-  api: Pick<Api, 'backend' | 'log' | 'random'>,
+  api: Pick<Api, 'backend' | 'log' | 'meters' | 'random'>,
   error: unknown,
   path: string,
   more?: Readonly<Record<string, string>>,
@@ -22,6 +22,7 @@ export function problemAnswer(
     api.log.error('a request failed by a fault of this program', { path: showInput(path), stack })
   }
   const problem = problemOf(error, path, api.backend.standing())
+  api.meters.problem(problem.code)
   const headers: Record<string, string> = { ...more }
   if (problem.status === 429 || problem.status === 503) {
     headers['retry-after'] = retryAfter(api.random)

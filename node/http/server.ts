@@ -186,6 +186,7 @@ function badRequest(error: unknown): unknown {
 }
 
 function refuse(api: Api, outgoing: ServerResponse, error: SekaliError): void {
+  api.meters.problem(error.code)
   const standing = api.backend.standing()
   const body = JSON.stringify(problemOf(error, outgoing.req.url ?? '', standing))
   outgoing.writeHead(error.status, {
@@ -199,6 +200,7 @@ function refuse(api: Api, outgoing: ServerResponse, error: SekaliError): void {
 /** The answer to bytes that never became a request: written to the socket as it is, and the last one there. */
 function rawRefusal(api: Api, fault: ParserFault): string {
   const error = parserError(fault)
+  api.meters.problem(error.code)
   const standing = api.backend.standing()
   const body = JSON.stringify(problemOf(error, '', standing))
   const headers: Record<string, string> = {

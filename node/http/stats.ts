@@ -32,7 +32,7 @@ export function digestRoute(api: Api): Handler {
   }
 }
 
-function statsOf({ backend, door }: Api): Stats {
+function statsOf({ backend, door, instruments }: Api): Stats {
   const standing = backend.standing()
   const counts = backend.events.stats()
   const { uptimeSeconds, fsync, forwarded, standing: membership } = backend.process()
@@ -61,6 +61,7 @@ function statsOf({ backend, door }: Api): Stats {
       forwarded,
       pending: door.pending,
       standing: membership,
+      event_loop_delay_ms: instruments.eventLoopDelayMs(),
     },
   }
 }

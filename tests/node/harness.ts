@@ -6,6 +6,7 @@ import { REQUEST_LIMITS } from '../../client/contract/limits.ts'
 import type { Api } from '../../node/http/api.ts'
 import { type App, createApp } from '../../node/http/app.ts'
 import { Door } from '../../node/http/door.ts'
+import { Meters } from '../../node/metrics/meters.ts'
 import { ClusterView } from '../../node/overview/cluster-view.ts'
 import type { Checkpoint, Entry } from '../../raft/core/types.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -102,6 +103,13 @@ async function startNodeIn(
       pendingRequestsMax: options.pendingRequestsMax ?? 1_000,
       pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
     }),
+    meters: new Meters(),
+    instruments: {
+      version: '1.2.3',
+      eventLoopDelayMs: () => ({ p50: 0.25, p99: 4, max: 31.5 }),
+      diskUsage: async () => ({ logBytes: 100, storeBytes: 200, freeBytes: 700, sizeBytes: 1_000 }),
+      peerNotes: () => ({ linkUp: 2, dropped: 1 }),
+    },
     publishDeadlineMs: PUBLISH_DEADLINE_MS,
     wallMs: clock.wallMs,
     monotonicMs: clock.monotonicMs,

@@ -212,7 +212,15 @@ export class SequencedNode implements Backend {
 
   process(): ProcessFacts {
     const uptimeSeconds = this.#sequencer.clock.monotonicMs() / 1_000
-    return { uptimeSeconds, fsync: true, forwarded: 0, standing: 'member' }
+    const lastIndex = this.#sequencer.entries.length
+    return {
+      uptimeSeconds,
+      fsync: true,
+      forwarded: 0,
+      standing: 'member',
+      firstIndex: 1,
+      lastIndex,
+    }
   }
 
   members(): readonly Member[] {
