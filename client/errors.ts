@@ -33,7 +33,7 @@ export const ERROR_KINDS = {
   invalid_request: kind(422, 'The body does not have the required shape'),
   empty_batch: kind(422, 'The batch holds no event'),
   headers_too_large: kind(431, 'The headers are larger than the limit'),
-  overloaded: kind(429, 'More publishes are pending than the limit', true),
+  overloaded: kind(429, 'The node has as much to do as its limit allows', true),
   internal: kind(500, 'The node failed to answer'),
   no_leader: kind(503, 'The cluster has no leader at present', true),
   not_leader: kind(503, 'This node is not the leader', true),

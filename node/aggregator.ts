@@ -39,6 +39,7 @@ export class Aggregator implements Backend {
   readonly #waiters = new Waiters()
   readonly #publisher: Publisher
   readonly #startedMs: number
+  readonly #listeners: (() => void)[] = []
   #leaderSeenMs: number
   /** The newest term that this node knows the leader of. */
   #leaderTerm = 0
@@ -76,12 +77,18 @@ export class Aggregator implements Backend {
     }
     this.#publisher.expire(nowMs)
     this.#waiters.expire(nowMs)
+    for (const listener of this.#listeners) listener()
   }
 
   /** Called after each turn of the replica. */
   moved(): void {
     this.#standing = null
     if (this.#waiters.size > 0) this.#waiters.check()
+    for (const listener of this.#listeners) listener()
+  }
+
+  onMoved(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   standing(): Standing {

@@ -13,6 +13,7 @@ import { Replica } from '../raft/replica.ts'
 import { TcpTransport } from '../raft/transport/tcp-transport.ts'
 import { Aggregator } from './aggregator.ts'
 import type { Config } from './config/config.ts'
+import { Followers } from './follow/followers.ts'
 import type { Api } from './http/api.ts'
 import { createApp } from './http/app.ts'
 import { Door } from './http/door.ts'
@@ -180,6 +181,13 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     redoneAt: replica.redoneAt,
     log,
   })
+  const followers = new Followers({
+    backend: aggregator,
+    monotonicMs: around.monotonicMs,
+    schedule: setImmediate,
+    followersMax: config.limits.subscribersMax,
+    log,
+  })
   const delay = new EventLoopDelay(around.watchDelay, monotonicMs())
   const api: Api = {
     backend: aggregator,
@@ -193,6 +201,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
       diskUsage: diskUsageOf({ log: logDirectory, store: stateDirectory }, monotonicMs),
       peerNotes: () => transport.stats().notes,
     },
+    followers,
     publishDeadlineMs: config.publishDeadlineMs,
     wallMs: around.wallMs,
     monotonicMs,
@@ -207,7 +216,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     delay.tick(monotonicMs())
   }, tickMs)
   const watch = await watchDirectory(logDirectory, around.onFatal)
-  const parts = { aggregator, replica, server, stateMachine, diskLog, clock, watch }
+  const parts = { aggregator, followers, replica, server, stateMachine, diskLog, clock, watch }
   try {
     await replica.whenApplied(replica.redoneAt, new AbortController().signal)
     const port = await server.listen(config.host, config.port)
@@ -220,6 +229,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
 
 interface Parts {
   readonly aggregator: Aggregator
+  readonly followers: Followers
   readonly replica: Replica<EntryOutcome>
   readonly server: ApiServer
   readonly stateMachine: DedupStateMachine
@@ -230,13 +240,14 @@ interface Parts {
 
 /** Leadership is handed over first, so that what waits here is answered by the next leader. */
 async function stop(parts: Parts, { log, monotonicMs }: Surroundings): Promise<void> {
-  const { aggregator, replica, server } = parts
+  const { aggregator, followers, replica, server } = parts
   log.info('stopping')
   aggregator.stopTaking()
   const leads = () => replica.status().role === 'leader'
   if (leads() && replica.transferLeadership())
     await until(() => !leads(), monotonicMs() + HANDOVER_MS_MAX, monotonicMs)
   await until(() => aggregator.pending === 0, monotonicMs() + DRAIN_MS_MAX, monotonicMs)
+  followers.close() // their streams end, and they go on at another node
   aggregator.giveUp()
   await server.close(DRAIN_MS_MAX)
   await replica.checkpoint()

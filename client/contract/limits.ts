@@ -29,5 +29,11 @@ export const SEEN_IDS_MAX = 10_000
 export const PAGE_LIMIT_DEFAULT = 100
 export const PAGE_LIMIT_MAX = 1_000
 
+/** GET /events?wait= waits no longer than this for its first event. */
+export const WAIT_MS_MAX = 30_000
+
+/** GET /subscribe is not silent for longer: a comment is sent where there is no event. */
+export const SUBSCRIBE_HEARTBEAT_MS = 15_000
+
 /** Topics named in GET /stats; the rest is counted and listed by GET /topics. */
 export const STATS_TOPICS_MAX = 1_000

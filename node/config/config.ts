@@ -41,6 +41,7 @@ export interface Config {
     readonly pendingRequestsMax: number
     readonly pendingBytesMax: number
     readonly connectionsMax: number
+    readonly subscribersMax: number
     readonly entryBytesTarget: number
     readonly frameBytesMax: number
     readonly readyLagEntriesMax: number
@@ -221,6 +222,7 @@ function toConfig(values: Values, self: PeerAddress, secret: string | null): Con
       pendingRequestsMax: values.PENDING_REQUESTS_MAX,
       pendingBytesMax: values.PENDING_BYTES_MAX,
       connectionsMax: values.CONNECTIONS_MAX,
+      subscribersMax: values.SUBSCRIBERS_MAX,
       entryBytesTarget: values.ENTRY_BYTES_TARGET,
       frameBytesMax: values.FRAME_BYTES_MAX,
       readyLagEntriesMax: values.READY_LAG_ENTRIES_MAX,

@@ -27,6 +27,7 @@ export const LIMITS = {
   PENDING_REQUESTS_MAX: limit('publishes waiting for their outcome', 4_096, 1, 1_000_000),
   PENDING_BYTES_MAX: limit('bytes of their bodies', 64 * MIB, MIB, 4_096 * MIB),
   CONNECTIONS_MAX: limit('client connections', 4_096, 8, 1_000_000),
+  SUBSCRIBERS_MAX: limit('streams and long polls at once', 2_000, 1, 1_000_000),
   ENTRY_BYTES_TARGET: limit('publishes are joined into an entry of', 256 * KIB, KIB, 16 * MIB),
   FRAME_BYTES_MAX: limit('bytes of one message between peers', 16 * MIB, 256 * KIB, 32 * MIB),
   SEGMENT_BYTES: limit('bytes of one file of the log', 16 * MIB, MIB, 1_024 * MIB),

@@ -30,6 +30,10 @@ export function brokenRelations(config: Config): string[] {
     'READY_GRACE_MS must be below PUBLISH_DEADLINE_MS, or a node without a leader looks ready while publishes fail',
   )
   must(
+    limits.subscribersMax < limits.connectionsMax,
+    'SUBSCRIBERS_MAX must be below CONNECTIONS_MAX, or those who follow keep those who publish out',
+  )
+  must(
     limits.eventBytesMax <= limits.bodyBytesMax,
     'EVENT_BYTES_MAX must not be above BODY_BYTES_MAX',
   )

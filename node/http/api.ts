@@ -3,6 +3,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { RequestLimits } from '../../client/contract/limits.ts'
+import type { Followers } from '../follow/followers.ts'
 import type { Log } from '../log.ts'
 import type { Instruments } from '../metrics/instruments.ts'
 import type { Meters } from '../metrics/meters.ts'
@@ -19,13 +20,14 @@ export interface Api {
   readonly meters: Meters
   /** What is read off the machine when somebody asks. */
   readonly instruments: Instruments
+  readonly followers: Followers
   /** A publish waits so long for its outcome, a read for this node to catch up. */
   readonly publishDeadlineMs: number
   /** Milliseconds since 1970: stamped into publishes as their receive time. */
   readonly wallMs: () => number
   /** Milliseconds, never going back; deadlines are on this clock. */
   readonly monotonicMs: () => number
-  /** From 0 up to 1; only for the jitter of Retry-After. */
+  /** From 0 up to 1; only for the jitter of what clients are told to wait. */
   readonly random: () => number
   readonly log: Pick<Log, 'error'>
 }

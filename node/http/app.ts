@@ -18,6 +18,7 @@ import { problemAnswer } from './problems.ts'
 import { publishRoute } from './publish.ts'
 import { seenRoute } from './seen.ts'
 import { digestRoute, statsRoute } from './stats.ts'
+import { subscribeRoute } from './subscribe.ts'
 import { topicsRoute } from './topics.ts'
 
 export type App = Hono<{ Bindings: Partial<HttpBindings> }>
@@ -33,6 +34,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/publish', handler: publishRoute },
   { method: 'GET', path: '/events', handler: eventsRoute },
   { method: 'GET', path: '/events/:topic/:event_id', handler: eventRoute },
+  { method: 'GET', path: '/subscribe', handler: subscribeRoute },
   { method: 'POST', path: '/seen', handler: seenRoute },
   { method: 'GET', path: '/topics', handler: topicsRoute },
   { method: 'GET', path: '/stats', handler: statsRoute },

@@ -26,6 +26,9 @@ export interface Backend {
   /** True once this node has applied that index; false at the deadline. */
   waitForApplied(index: number, deadlineMs: number): Promise<boolean>
 
+  /** Calls back whenever anything here may have changed, and with each tick of the clock. Never undone. */
+  onMoved(listener: () => void): void
+
   readonly events: EventReader
   process(): ProcessFacts
   /** Every node of the cluster, as this one knows it. */

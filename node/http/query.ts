@@ -28,8 +28,8 @@ export class Query {
   decimal(name: string, min: number, max: number): number | undefined {
     const text = this.#values.get(name)
     if (text === undefined) return undefined
-    const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN
-    if (value >= min && value <= max) return value
+    const value = readDecimal(text, min, max)
+    if (value !== null) return value
     throw badParameter(name, `must be a whole number from ${min} to ${max}`)
   }
 
@@ -49,6 +49,12 @@ export class Query {
 /** The contract describes the parameters of a route, and so says which it knows. */
 export function namesIn(schema: z.ZodObject): readonly string[] {
   return Object.keys(schema.shape)
+}
+
+/** Null: not a whole number in plain decimal, or out of bounds. */
+export function readDecimal(text: string, min: number, max: number): number | null {
+  const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN
+  return value >= min && value <= max ? value : null
 }
 
 export function badParameter(name: string, fault: string): SekaliError {

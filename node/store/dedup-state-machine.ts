@@ -41,6 +41,7 @@ import type {
   Digest,
   DigestScan,
   EntryOutcome,
+  EventBlock,
   EventId,
   EventReader,
   Page,
@@ -253,6 +254,10 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return this.#read(this.#queries.page(query, this.#position))
   }
 
+  block(after: number, bytesMax: number): Promise<EventBlock | null> {
+    return this.#read(this.#queries.block(after, bytesMax, this.#position))
+  }
+
   get(topic: string, eventId: string): Promise<Uint8Array | null> {
     return this.#read(this.#queries.get(topic, eventId, this.#position))
   }
@@ -372,15 +377,15 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return this.#makeDurable(FORMAT_MARK, Uint8Array.of(FORMAT_VERSION))
   }
 
-  /** A reader whose store was emptied under it is told so, whatever it stumbled over. */
+  /** A reader whose store was emptied under it is told so, whatever it found or stumbled over: nothing is no answer. */
   async #read<T>(reading: Promise<T>): Promise<T> {
     const life = this.#lives
-    try {
-      return await reading
-    } catch (error) {
-      if (life === this.#lives) throw error
+    const [ended] = await Promise.allSettled([reading])
+    if (life !== this.#lives) {
       throw new SekaliError('rebuilding', 'the store was emptied while it was read')
     }
+    if (ended.status === 'rejected') throw ended.reason
+    return ended.value
   }
 }
 

@@ -21,7 +21,7 @@ import { type KeyRange, lastOf, pairsOf, type SortedStore } from './sorted-store
 import { StoreDamagedError } from './store-errors.ts'
 import { topicStateAt } from './topic-counts.ts'
 import { parseTopicPattern } from './topic-pattern.ts'
-import type { EventId, Page, PageQuery, TopicSummary, TopicsPage } from './types.ts'
+import type { EventBlock, EventId, Page, PageQuery, TopicSummary, TopicsPage } from './types.ts'
 
 /** Events looked at for one page, unless the query says otherwise. */
 export const SCAN_EVENTS_MAX = 20_000
@@ -49,11 +49,21 @@ export class StoreQueries {
     this.#store = store
   }
 
-  async page(query: PageQuery, last: number): Promise<Page> {
+  async page(query: PageQuery, stored: number): Promise<Page> {
+    const last = Math.min(stored, query.upTo ?? stored)
     const descending = query.order === 'desc'
     const span: Span = descending
       ? { from: 1, to: Math.min(last, (query.after ?? last + 1) - 1), descending }
       : { from: (query.after ?? 0) + 1, to: last, descending }
+    const { events, next } = await this.#pageOf(query, span)
+    // Of an empty span this is where it would begin, less one.
+    const end = descending ? span.from : Math.max(span.to, span.from - 1)
+    return { events, next, reached: next ?? end }
+  }
+
+  async #pageOf(query: PageQuery, span: Span): Promise<Omit<Page, 'reached'>> {
+    const { render = eventJson, bytesMax = PAGE_BYTES_MAX } = query
+    const { descending } = span
     const pattern = query.topic === undefined ? null : parseTopicPattern(query.topic)
     if (query.eventId !== undefined && pattern !== null) return this.#pageOfOne(query, span)
 
@@ -72,9 +82,9 @@ export class StoreQueries {
           if (fits(walk)) {
             // One more than asked is looked for, so that `next` is null when there is none.
             if (events.length === query.limit) return { events, next: lastTaken }
-            const event = eventJson(walk, position)
+            const event = render(walk, position)
             bytes += event.length
-            if (bytes > PAGE_BYTES_MAX && events.length > 0) return { events, next: lastTaken }
+            if (bytes > bytesMax && events.length > 0) return { events, next: lastTaken }
             events.push(event)
             lastTaken = position
           }
@@ -88,6 +98,29 @@ export class StoreQueries {
       }
     }
     return { events, next: null }
+  }
+
+  /** Whole values, until they are `bytesMax` or more: what one entry accepted is not divided. */
+  async block(after: number, bytesMax: number, last: number): Promise<EventBlock | null> {
+    const values: StoredValue[] = []
+    let bytes = 0
+    for await (const value of this.#values({ from: after + 1, to: last, descending: false })) {
+      values.push(value)
+      bytes += value.walk.bytes.length
+      if (bytes >= bytesMax) break
+    }
+    const end = values.at(-1)
+    if (end === undefined) return null
+    const upTo = Math.min(last, end.first + end.walk.count - 1)
+    const span = { from: after + 1, to: upTo, descending: false }
+    return {
+      upTo,
+      *events() {
+        for (const value of values) {
+          for (const position of step(value, span)) yield { walk: value.walk, position }
+        }
+      },
+    }
   }
 
   async get(topic: string, eventId: string, last: number): Promise<Uint8Array | null> {
@@ -124,8 +157,8 @@ export class StoreQueries {
     return { topics, next: null }
   }
 
-  async #pageOfOne(query: PageQuery, span: Span): Promise<Page> {
-    const { topic, eventId } = query
+  async #pageOfOne(query: PageQuery, span: Span): Promise<Omit<Page, 'reached'>> {
+    const { topic, eventId, render = eventJson } = query
     const [position] = await this.positionsOf([{ topic: topic!, event_id: eventId! }], span.to)
     if (position === null || position === undefined || position < span.from) {
       return { events: [], next: null }
@@ -134,8 +167,7 @@ export class StoreQueries {
     const fits = filterOf(query, null)
     const events: Uint8Array[] = []
     for await (const value of this.#values(one)) {
-      for (const at of step(value, one))
-        if (fits(value.walk)) events.push(eventJson(value.walk, at))
+      for (const at of step(value, one)) if (fits(value.walk)) events.push(render(value.walk, at))
     }
     return { events, next: null }
   }

@@ -4,6 +4,7 @@
 // instant: nothing accepted after the call began is in its answer.
 
 import type { Index } from '../../raft/core/types.ts'
+import type { EventWalk } from '../command/format.ts'
 
 export interface EventId {
   readonly topic: string
@@ -26,6 +27,9 @@ export interface EntryOutcome {
   readonly accepted: number
 }
 
+/** The bytes of an answer for the event on which the walk stands; kept by the caller, so never a view of a buffer reused. */
+export type RenderEvent = (walk: EventWalk, position: number) => Uint8Array
+
 export interface PageQuery {
   /** An exact topic, or a pattern (see topic-pattern.ts); absent: all. */
   readonly topic?: string
@@ -41,13 +45,29 @@ export interface PageQuery {
   readonly untilMs?: number
   /** Events looked at before the page is given up short, with `next` set; default SCAN_EVENTS_MAX. */
   readonly scanMax?: number
+  /** Nothing above this position is looked at, though more may be stored. */
+  readonly upTo?: number
+  /** Bytes of one page; the first event is given whatever its size. Default PAGE_BYTES_MAX. */
+  readonly bytesMax?: number
+  /** Default: the JSON text of the contract. */
+  readonly render?: RenderEvent
 }
 
 export interface Page {
-  /** The JSON text of one event each, in UTF-8, ready to be joined with commas. */
+  /** One event each, as the query had it rendered: by default JSON text in UTF-8, ready to be joined with commas. */
   readonly events: readonly Uint8Array[]
   /** The `after` of the next page; null: this node has nothing further. */
   readonly next: number | null
+  /** No event that fits stands between `after` and here, but those in the page. */
+  readonly reached: number
+}
+
+/** All events behind one position and up to another, in memory: who walks over them waits for nothing. */
+export interface EventBlock {
+  /** The last position in it: of an event that stands there. */
+  readonly upTo: number
+  /** In order; the walk stands on the event of the position yielded last. */
+  events(): Iterable<{ readonly walk: EventWalk; readonly position: number }>
 }
 
 export interface TopicSummary {
@@ -98,6 +118,8 @@ export interface EventReader {
   /** Of exactly that applied index; null: not applied yet, or no longer kept. */
   digestAt(index: Index): string | null
   page(query: PageQuery): Promise<Page>
+  /** From the first event above `after`, for about so many bytes; null: nothing is stored above it. */
+  block(after: number, bytesMax: number): Promise<EventBlock | null>
   /** The event's JSON text in UTF-8; null: never accepted. */
   get(topic: string, eventId: string): Promise<Uint8Array | null>
   /** In the order asked; null: never accepted. */

@@ -3,6 +3,7 @@
 
 import { onTestFinished } from 'vitest'
 import { REQUEST_LIMITS } from '../../client/contract/limits.ts'
+import { Followers } from '../../node/follow/followers.ts'
 import type { Api } from '../../node/http/api.ts'
 import { type App, createApp } from '../../node/http/app.ts'
 import { Door } from '../../node/http/door.ts'
@@ -19,6 +20,7 @@ export interface NodeOptions {
   readonly limits?: Partial<Api['limits']>
   readonly pendingRequestsMax?: number
   readonly pendingBytesMax?: number
+  readonly subscribersMax?: number
   /** Keeps the store there; absent: in memory. */
   readonly directory?: string
   /** A restart: what an earlier node left behind. */
@@ -95,6 +97,9 @@ async function startNodeIn(
     },
   })
   clock.onAdvance(() => view.tick())
+  const log: Api['log'] = {
+    error: (cause, facts) => void faults.push(`${cause}: ${JSON.stringify(facts)}`),
+  }
   const api: Api = {
     backend,
     view,
@@ -110,11 +115,18 @@ async function startNodeIn(
       diskUsage: async () => ({ logBytes: 100, storeBytes: 200, freeBytes: 700, sizeBytes: 1_000 }),
       peerNotes: () => ({ linkUp: 2, dropped: 1 }),
     },
+    followers: new Followers({
+      backend,
+      monotonicMs: clock.monotonicMs,
+      schedule: setImmediate,
+      followersMax: options.subscribersMax ?? 100,
+      log,
+    }),
     publishDeadlineMs: PUBLISH_DEADLINE_MS,
     wallMs: clock.wallMs,
     monotonicMs: clock.monotonicMs,
     random: () => 0,
-    log: { error: (cause, facts) => void faults.push(`${cause}: ${facts?.stack}`) },
+    log,
   }
   const app = createApp(api)
   const request = async (path: string, init?: RequestInit): Promise<Reply> =>

@@ -131,6 +131,7 @@ export class SequencedNode implements Backend {
   #applied: number
   #paused: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null
   readonly #waiters = new Set<() => void>()
+  readonly #listeners: (() => void)[] = []
 
   constructor(id: string, sequencer: Sequencer, machine: Machine) {
     this.id = id
@@ -189,6 +190,10 @@ export class SequencedNode implements Backend {
   resumeApply(): void {
     this.#paused?.resolve()
     this.#paused = null
+  }
+
+  onMoved(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   async settle(): Promise<void> {
@@ -257,6 +262,7 @@ export class SequencedNode implements Backend {
 
   #wake(): void {
     for (const look of this.#waiters) look()
+    for (const listener of this.#listeners) listener()
   }
 }
 

@@ -4,8 +4,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import type { DedupStateMachine } from '../../node/store/dedup-state-machine.ts'
+import { eventJson } from '../../node/store/event-json.ts'
 import { ForeignStoreError } from '../../node/store/store-errors.ts'
-import { CONFLICT, type EntryOutcome } from '../../node/store/types.ts'
+import { CONFLICT, type EntryOutcome, type PageQuery } from '../../node/store/types.ts'
 import type { Checkpoint } from '../../raft/core/types.ts'
 import { StoreBehindError } from '../../raft/ports.ts'
 import { logOf, TERM, type TestEntry, type TestEvent } from './store/logs.ts'
@@ -500,8 +501,67 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         const query = { limit: 10, order: 'asc', source: 's', scanMax: 2 } as const
 
         expect((await machine.page(query)).next).toBe(2)
-        expect(await machine.page({ ...query, after: 3 })).toEqual({ events: [], next: 5 })
+        expect(await machine.page({ ...query, after: 3 })).toEqual({
+          events: [],
+          next: 5,
+          reached: 5,
+        })
         expect((await machine.page({ ...query, after: 5 })).next).toBeNull()
+      })
+
+      test('a page says up to where it has looked', async () => {
+        const reached = async (query: Omit<PageQuery, 'limit'>) =>
+          (await machine.page({ limit: 2, ...query })).reached
+
+        expect(await reached({ order: 'asc' })).toBe(2)
+        expect(await reached({ order: 'asc', after: 5 })).toBe(7)
+        expect(await reached({ order: 'asc', topic: 'a.b', upTo: 4 })).toBe(4)
+        expect(await reached({ order: 'asc', topic: 'none' })).toBe(7)
+        expect(await reached({ order: 'asc', after: 9 })).toBe(9)
+        expect(await reached({ order: 'desc', after: 3 })).toBe(1)
+      })
+
+      test('a page goes no further than was asked, and is rendered as was asked', async () => {
+        const { events } = await machine.page({
+          limit: 10,
+          order: 'asc',
+          after: 2,
+          upTo: 4,
+          render: (_, position) => Buffer.from(`<${position}>`),
+        })
+
+        expect(events.map(String)).toEqual(['<3>', '<4>'])
+      })
+
+      test('a block holds all that stands behind a position, value by value', async () => {
+        const positions: number[] = []
+        let after = 2
+        for (let block = await machine.block(after, 1); block !== null; ) {
+          for (const { walk, position } of block.events()) {
+            positions.push(position)
+            expect(JSON.parse(Buffer.from(eventJson(walk, position)).toString())).toMatchObject({
+              position,
+            })
+          }
+          expect(block.upTo).toBe(positions.at(-1))
+          after = block.upTo
+          block = await machine.block(after, 1)
+        }
+
+        expect(positions).toEqual([3, 4, 5, 6, 7])
+        expect((await machine.block(0, 1_000_000))?.upTo).toBe(7)
+      })
+
+      test('what is read while the store is emptied is no answer', async () => {
+        const page = machine.page({ limit: 10, order: 'asc' })
+        const block = machine.block(0, 1)
+        const read = expect(page).rejects.toMatchObject({ code: 'rebuilding' })
+        const readBlock = expect(block).rejects.toMatchObject({ code: 'rebuilding' })
+
+        await machine.empty()
+
+        await read
+        await readBlock
       })
 
       test('there is no next page when there is no further event', async () => {
