@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { storedEventSchema, timestampSchema } from './event.ts'
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SEEN_IDS_MAX } from './limits.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, SEEN_IDS_MAX, WAIT_MS_MAX } from './limits.ts'
 
 export const CONSISTENCIES = ['local', 'linearizable'] as const
 export type Consistency = (typeof CONSISTENCIES)[number]
@@ -34,6 +34,10 @@ export const eventsQuerySchema = z.object({
   }),
   limit: limitSchema,
   order: z.enum(ORDERS).default('asc'),
+  wait: z.int().nonnegative().max(WAIT_MS_MAX).optional().meta({
+    description:
+      'Milliseconds to wait for the first event where the page would be empty; `next` is then always set. Only with order=asc.',
+  }),
   source: z.string().optional(),
   since: timestampSchema
     .optional()

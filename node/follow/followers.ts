@@ -50,6 +50,8 @@ export interface Wanted {
   /** Excluded; null: what is accepted from now on. */
   readonly after: number | null
   readonly format: EventFormat
+  /** Ended then, on the injected clock. Absent: never. */
+  readonly deadlineMs?: number
 }
 
 /** How a follower speaks to us. */
@@ -81,6 +83,7 @@ interface Follower {
   /** Given up to here; at the tail, `#tail` is. Null: not begun. */
   position: number | null
   givenMs: number
+  readonly deadlineMs: number
 }
 
 export class Followers {
@@ -96,6 +99,8 @@ export class Followers {
   #reading = false
   #dueMs = 0
   #sweptMs = 0
+  /** Of the follower that ends first. */
+  #deadlineMs = Number.POSITIVE_INFINITY
   #pages = 0
   #closed = false
   /** What everybody could read when those who wait were last looked at. */
@@ -116,7 +121,8 @@ export class Followers {
   }
 
   /** Throws SekaliError: overloaded, or bad_parameter for the topic. The sink is called later, never within. */
-  follow({ topic, after, format }: Wanted, sink: Sink): Following {
+  follow(wanted: Wanted, sink: Sink): Following {
+    const { topic, after, format, deadlineMs = Number.POSITIVE_INFINITY } = wanted
     const { followersMax, schedule } = this.#options
     if (this.#all.size >= followersMax) {
       throw new SekaliError('overloaded', 'as many follow this node already as it takes', {
@@ -131,8 +137,10 @@ export class Followers {
       state: 'waits',
       position: after,
       givenMs: this.#options.monotonicMs(),
+      deadlineMs,
     }
     this.#all.add(follower)
+    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs)
     schedule(() => {
       if (follower.state === 'closed') return
       if (this.#closed) this.#end(follower)
@@ -169,6 +177,7 @@ export class Followers {
     if (last !== null && last > this.#tail && this.#atTail > 0 && nowMs >= this.#dueMs) {
       void this.#readTail()
     }
+    if (nowMs >= this.#deadlineMs) this.#endLate(nowMs)
     if (nowMs - this.#sweptMs >= SWEEP_MS) this.#sweep(nowMs)
   }
 
@@ -363,6 +372,14 @@ export class Followers {
     const cause = error instanceof Error ? error.stack : String(error)
     this.#options.log.error('events cannot be followed', { cause })
     for (const follower of followers) this.#end(follower)
+  }
+
+  #endLate(nowMs: number): void {
+    this.#deadlineMs = Number.POSITIVE_INFINITY
+    for (const follower of this.#all) {
+      if (follower.deadlineMs <= nowMs) this.#end(follower)
+      else this.#deadlineMs = Math.min(this.#deadlineMs, follower.deadlineMs)
+    }
   }
 
   #sweep(nowMs: number): void {

@@ -1,13 +1,15 @@
 // GET /events and GET /events/:topic/:event_id: what was accepted, as it was sent. Events are JSON text in the store and
 // are spliced into the answer as they are; no payload is parsed or encoded again.
 
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../../client/contract/limits.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, WAIT_MS_MAX } from '../../client/contract/limits.ts'
 import { eventsQuerySchema, ORDERS } from '../../client/contract/read.ts'
 import { isPattern } from '../../client/contract/topic.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { instantOf } from '../edge/timestamp.ts'
+import { firstEvent, type OnGone } from '../follow/first-event.ts'
+import type { Page, PageQuery } from '../store/types.ts'
 import { answerJson } from './answer.ts'
-import type { Api, Handler } from './api.ts'
+import type { Api, Call, Handler } from './api.ts'
 import { badParameter, namesIn, type Query, readQuery } from './query.ts'
 import { FRESHNESS, waitUntilFresh } from './wait.ts'
 
@@ -17,9 +19,43 @@ export function eventsRoute(api: Api): Handler {
   return async (call) => {
     const query = readQuery(call.req.url, PARAMETERS)
     const wanted = pageQuery(query)
+    const waitMs = query.decimal('wait', 0, WAIT_MS_MAX)
+    if (waitMs !== undefined) {
+      if (wanted.order === 'desc') throw badParameter('wait', 'is for order=asc')
+      await waitUntilFresh(api, query)
+      const { events, reached } = await pageWithin(api, wanted, waitMs, onGone(call))
+      return answerJson(api.backend, splicePage(events, reached))
+    }
     await waitUntilFresh(api, query, wanted.after)
     const { events, next } = await api.backend.events.page(wanted)
     return answerJson(api.backend, splicePage(events, next))
+  }
+}
+
+/** A long poll: the first page that is not empty, or after `waitMs` an empty one that says how far it has looked. */
+async function pageWithin(api: Api, query: PageQuery, waitMs: number, gone: OnGone): Promise<Page> {
+  const deadlineMs = api.monotonicMs() + waitMs
+  for (let { topic = null, after = 0 } = query; ; ) {
+    const page = await api.backend.events.page({ ...query, after })
+    after = page.reached
+    if (page.events.length > 0 || api.monotonicMs() >= deadlineMs) return page
+    if (page.next !== null) continue // there is more to look through
+    const found = await firstEvent(api.followers, { topic, after, deadlineMs }, gone)
+    if (!found) return page
+  }
+}
+
+/** Tells the last who asked; without a socket nobody goes away. */
+function onGone(call: Call): OnGone {
+  let isGone = false
+  let tell = (): void => {}
+  call.env?.outgoing?.once('close', () => {
+    isGone = true
+    tell()
+  })
+  return (gone) => {
+    tell = gone
+    if (isGone) gone()
   }
 }
 

@@ -27,6 +27,16 @@ const paid = {
   received_at: '2026-01-01T00:00:00.000Z',
 }
 
+const logged = {
+  position: 4,
+  topic: 'logs/app',
+  event_id: '2',
+  timestamp: '2026-01-01T00:00:00.000Z',
+  source: '',
+  payload: {},
+  received_at: '2026-01-01T00:00:00.000Z',
+}
+
 const events: Operation = {
   id: 'listEvents',
   tag: 'read',
@@ -38,7 +48,7 @@ const events: Operation = {
   answers: {
     200: { description: 'A page.', content: { [JSON_TYPE]: eventsPageSchema } },
   },
-  problems: NOT_FRESH,
+  problems: [...NOT_FRESH, 'overloaded'],
   examples: [
     {
       name: 'pattern',
@@ -60,6 +70,16 @@ const events: Operation = {
       },
       status: 200,
       answer: { events: [paid], next: null },
+    },
+    {
+      name: 'long_poll',
+      summary: 'What comes after a position, waited for if need be; `next` is where to ask on',
+      query: { after: 3, topic: 'logs.*', wait: 20_000 },
+      status: 200,
+      answer: {
+        events: [logged],
+        next: '4',
+      },
     },
     {
       name: 'one',
