@@ -202,6 +202,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
       peerNotes: () => transport.stats().notes,
     },
     followers,
+    corsOrigins: config.corsOrigins,
     publishDeadlineMs: config.publishDeadlineMs,
     wallMs: around.wallMs,
     monotonicMs,

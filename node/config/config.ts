@@ -23,6 +23,8 @@ export interface Config {
   readonly dataDir: string
   /** The client URL told to others; null: http and the address listened on. */
   readonly advertiseUrl: string | null
+  /** Whose pages may read here; * stands for all, none: no other's. */
+  readonly corsOrigins: readonly string[]
   readonly clusterSecret: string | null
   readonly fsync: boolean
   readonly logLevel: LogLevel
@@ -134,6 +136,14 @@ const advertiseUrl = z
   .refine(isPlainUrl, 'must be an http: or https: URL without credentials, query or fragment')
   .transform((text) => text.replace(/\/+$/, ''))
 
+const corsOrigins = z
+  .string()
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .refine(
+    (origins) => origins.every((origin) => origin === '*' || isOrigin(origin)),
+    'must be * or origins, as http://localhost:3000,https://example.org',
+  )
+
 const VARIABLES = z.object({
   NODE_ID: z
     .string('is not set; it says which node of PEERS this is')
@@ -147,6 +157,7 @@ const VARIABLES = z.object({
     .refine((path) => !path.includes('\0'), 'must be a path')
     .optional(),
   ADVERTISE_URL: advertiseUrl.optional(),
+  CORS_ORIGINS: corsOrigins.default([]),
   CLUSTER_SECRET: z.string().optional(),
   CLUSTER_SECRET_FILE: z.string().optional(),
   FSYNC: z.enum(['on', 'off'], "must be 'on' or 'off'").default('on'),
@@ -161,6 +172,11 @@ const VARIABLE_NAMES = Object.keys(VARIABLES.shape)
 /** An empty variable is one that is not set, as `NAME=${NAME:-}` in a compose file leaves it. */
 function unlessEmpty(env: Readonly<Record<string, string | undefined>>) {
   return (name: string): [string, string | undefined] => [name, env[name] || undefined]
+}
+
+/** In the form in which a browser sends it. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
 }
 
 function isPlainUrl(text: string): boolean {
@@ -205,6 +221,7 @@ function toConfig(values: Values, self: PeerAddress, secret: string | null): Con
     peerHost: values.PEER_HOST,
     dataDir: values.DATA_DIR ?? `./data/${values.NODE_ID}`,
     advertiseUrl: values.ADVERTISE_URL ?? null,
+    corsOrigins: values.CORS_ORIGINS,
     clusterSecret: secret,
     fsync: values.FSYNC === 'on',
     logLevel: values.LOG_LEVEL,

@@ -21,6 +21,8 @@ export interface Api {
   /** What is read off the machine when somebody asks. */
   readonly instruments: Instruments
   readonly followers: Followers
+  /** Whose pages may read here; see cors.ts. */
+  readonly corsOrigins: readonly string[]
   /** A publish waits so long for its outcome, a read for this node to catch up. */
   readonly publishDeadlineMs: number
   /** Milliseconds since 1970: stamped into publishes as their receive time. */

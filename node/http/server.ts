@@ -18,6 +18,7 @@ import { SekaliError } from '../../client/errors.ts'
 import { standingHeaders } from './answer.ts'
 import type { Api } from './api.ts'
 import type { App } from './app.ts'
+import { corsHeaders } from './cors.ts'
 import { problemAnswer, problemOf } from './problems.ts'
 
 export interface ServerTimes {
@@ -63,6 +64,8 @@ export function createApiServer(
   const unanswered = new Unanswered()
   const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     unanswered.note(incoming, outgoing)
+    const cors = corsHeaders(api.corsOrigins, incoming)
+    for (const name in cors) outgoing.setHeader(name, cors[name]!)
     if (closing) endConnectionWith(outgoing)
     const fault = requestFault(incoming)
     if (fault === null) void respond(incoming, outgoing)

@@ -21,6 +21,7 @@ export interface NodeOptions {
   readonly pendingRequestsMax?: number
   readonly pendingBytesMax?: number
   readonly subscribersMax?: number
+  readonly corsOrigins?: readonly string[]
   /** Keeps the store there; absent: in memory. */
   readonly directory?: string
   /** A restart: what an earlier node left behind. */
@@ -122,6 +123,7 @@ async function startNodeIn(
       followersMax: options.subscribersMax ?? 100,
       log,
     }),
+    corsOrigins: options.corsOrigins ?? [],
     publishDeadlineMs: PUBLISH_DEADLINE_MS,
     wallMs: clock.wallMs,
     monotonicMs: clock.monotonicMs,

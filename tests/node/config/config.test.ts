@@ -125,6 +125,21 @@ describe('wrong values are named', () => {
     },
   )
 
+  test('no page of another origin may read, unless its origin is named', () => {
+    expect(config().corsOrigins).toEqual([])
+    expect(
+      config({ CORS_ORIGINS: 'https://a.example, http://localhost:3000' }).corsOrigins,
+    ).toEqual(['https://a.example', 'http://localhost:3000'])
+    expect(config({ CORS_ORIGINS: '*' }).corsOrigins).toEqual(['*'])
+  })
+
+  test.each(['https://a.example/', 'a.example', 'https://a.example,', 'https://A.example', 'null'])(
+    '%s is no origin as a browser sends it',
+    (origin) => {
+      expect(faults({ CORS_ORIGINS: origin })[0]).toContain('must be * or origins')
+    },
+  )
+
   test('control characters of a value never reach the terminal', () => {
     expect(faults({ FSYNC: '\u001b[31m\n\u202e' })[0]).toContain(
       'FSYNC=\\u{1b}[31m\\u{a}\\u{202e}:',
@@ -175,6 +190,7 @@ describe('wrong values are named', () => {
     [{ PENDING_BYTES_MAX: '20000000' }, ['PENDING_BYTES_MAX', 'target rate']],
     [{ BODY_BYTES_MAX: '16777216' }, ['FRAME_BYTES_MAX', 'BODY_BYTES_MAX']],
     [{ SEGMENT_BYTES: '8388608' }, ['SEGMENT_BYTES', 'FRAME_BYTES_MAX']],
+    [{ SUBSCRIBERS_MAX: '4096' }, ['SUBSCRIBERS_MAX', 'CONNECTIONS_MAX']],
   ])('B64: %o breaks a relation, and both names are told', (env, names) => {
     const lines = faults(env)
 
