@@ -98,7 +98,7 @@ export class Aggregator implements Backend {
 
   #lookAround(): Standing {
     const { nodeId, clientUrl } = this.#options
-    const { role, term, leader, commit } = this.#replica.status()
+    const { role, term, leader, commit } = this.#replica.glance()
     const { appliedIndex, lastPosition } = this.events.stats()
     return {
       nodeId,

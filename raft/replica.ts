@@ -18,6 +18,7 @@ import type {
   Checkpoint,
   Entry,
   EntryId,
+  Glance,
   Index,
   LocalMessage,
   ProposalId,
@@ -214,7 +215,12 @@ export class Replica<Result> {
   }
 
   status(): Status {
-    return { ...this.#raft.status(), applied: this.#applied }
+    return this.#raft.status(this.#applied)
+  }
+
+  /** Without what it knows of its peers. */
+  glance(): Glance {
+    return this.#raft.glance(this.#applied)
   }
 
   /** The store was lost and is being filled by a peer: it must not be read. */

@@ -56,7 +56,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   readonly #store: SortedStore
   readonly #makeDurable: MakeDurable
   readonly #queries: StoreQueries
-  readonly #ring = new DigestRing()
+  readonly #ring: DigestRing
   readonly #firstTopics = new FirstTopics()
 
   #shownApplied: EntryId
@@ -78,7 +78,9 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     shownApplied: EntryId,
     mark: InstallMark | null,
     refilling: boolean,
+    digestsNoted: number | undefined,
   ) {
+    this.#ring = new DigestRing(digestsNoted)
     this.#store = store
     this.#makeDurable = makeDurable
     this.#shownApplied = shownApplied
@@ -89,7 +91,11 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   }
 
   /** Over an open database with `view` encodings. Nothing is in force until redoFrom() or restore(). */
-  static async open(store: SortedStore, makeDurable: MakeDurable): Promise<DedupStateMachine> {
+  static async open(
+    store: SortedStore,
+    makeDurable: MakeDurable,
+    digestsNoted?: number,
+  ): Promise<DedupStateMachine> {
     const marks = [APPLIED_MARK, INSTALL_MARK, REFILL_MARK]
     const [applied, mark, refill] = await store.getMany(marks)
     return new DedupStateMachine(
@@ -98,6 +104,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
       applied === undefined ? ORIGIN : idOf(decodeAppliedMark(applied)),
       mark === undefined ? null : decodeInstallMark(mark),
       refill !== undefined,
+      digestsNoted,
     )
   }
 

@@ -91,7 +91,8 @@ export class Identities {
   }
 
   pinned(node: NodeId): StoreId | null {
-    return this.#identity.pins.find((pin) => pin.node === node)?.store ?? null
+    for (const pin of this.#identity.pins) if (pin.node === node) return pin.store
+    return null
   }
 
   /** The peers that show a store which is neither the pinned one nor one that a later pin has replaced. */

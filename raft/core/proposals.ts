@@ -40,6 +40,10 @@ export class OwnProposals {
     return this.#pending.size
   }
 
+  get hasToSend(): boolean {
+    return this.#toSend
+  }
+
   /** Every count below is settled: leaders may forget those. */
   get floor(): number {
     for (const count of this.#pending.keys()) return count

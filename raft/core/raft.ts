@@ -26,6 +26,7 @@ import {
   type ApplyTask,
   type Bytes,
   type Checkpoint,
+  type Glance,
   type Index,
   type LocalMessage,
   type NodeId,
@@ -193,7 +194,15 @@ export class Raft {
     return ready
   }
 
-  status(): Status {
+  /** `applied`: how far the driver knows the state machine to be, if further than the core has been told. */
+  status(applied = this.#log.done): Status {
+    const peers =
+      this.#leader?.replication.status() ??
+      this.#peers.map((node) => this.#identities.statusOf(node))
+    return { ...this.glance(applied), peers }
+  }
+
+  glance(applied = this.#log.done): Glance {
     return {
       id: this.#config.id,
       role: this.#roles.role,
@@ -205,12 +214,9 @@ export class Raft {
       last: this.#log.last,
       firstIndex: this.#log.firstIndex,
       commit: this.#log.commit,
-      applied: this.#log.done,
+      applied,
       pendingProposals: this.#proposals.size,
       transferringTo: this.#leader?.transferringTo ?? null,
-      peers:
-        this.#leader?.replication.status() ??
-        this.#peers.map((node) => this.#identities.statusOf(node)),
     }
   }
 
@@ -243,7 +249,7 @@ export class Raft {
   }
 
   #sendProposals(): void {
-    if (this.#leaderId === null) return
+    if (this.#leaderId === null || !this.#proposals.hasToSend) return
     for (const { id, data } of this.#proposals.take(this.#term)) {
       const { floor } = this.#proposals
       if (this.#leader === null)
@@ -260,7 +266,7 @@ export class Raft {
   }
 
   #sendReads(): void {
-    if (this.#leaderId === null) return
+    if (this.#leaderId === null || this.#reads.size === 0) return
     for (const ticket of this.#reads.take()) {
       if (this.#leader === null) this.#outbox.send(this.#leaderId, { type: 'ReadIndex', ticket })
       else this.#leader.read(this.#config.id, ticket)

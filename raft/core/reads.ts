@@ -92,6 +92,10 @@ export class OwnReads {
     return ticket
   }
 
+  get size(): number {
+    return this.#waiting.size
+  }
+
   cancel(ticket: number): void {
     this.#waiting.delete(ticket)
   }

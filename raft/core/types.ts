@@ -270,7 +270,8 @@ export interface PeerStatus {
   readonly recentlyActive: boolean
 }
 
-export interface Status {
+/** What a look at a node costs next to nothing to tell. */
+export interface Glance {
   readonly id: NodeId
   readonly role: Role
   readonly term: Term
@@ -284,5 +285,8 @@ export interface Status {
   readonly applied: Index
   readonly pendingProposals: number
   readonly transferringTo: NodeId | null
+}
+
+export interface Status extends Glance {
   readonly peers: readonly PeerStatus[]
 }

@@ -8,9 +8,9 @@ import { ACCEPTED, CONFLICT, DUPLICATE, type EntryOutcome } from '../../node/sto
 import type {
   Entry,
   EntryId,
+  Glance,
   Index,
   NodeId,
-  Status,
   Term,
   TraceEvent,
   WireMessage,
@@ -34,7 +34,7 @@ export class Committed {
 export class ElectionSafety implements Observer {
   readonly leaders = new Map<Term, NodeId>()
 
-  turned({ id }: Observed, { role, term }: Status): void {
+  turned({ id }: Observed, { role, term }: Glance): void {
     if (role !== 'leader') return
     const known = this.leaders.get(term)
     if (known === undefined) this.leaders.set(term, id)
@@ -92,7 +92,7 @@ export class LeaderCompleteness implements Observer {
     this.#committed = committed
   }
 
-  turned({ id }: Observed, { role, term, applied }: Status): void {
+  turned({ id }: Observed, { role, term, applied }: Glance): void {
     if (role !== 'leader' || this.#judged.has(term)) return
     this.#judged.add(term)
     const view = this.#memories.of(id)
@@ -116,7 +116,7 @@ export class CommitsInItsTerm implements Observer {
     this.#memories = memories
   }
 
-  turned({ id }: Observed, { role, term, commit }: Status): void {
+  turned({ id }: Observed, { role, term, commit }: Glance): void {
     const before = this.#seen.get(id)
     this.#seen.set(id, { term: role === 'leader' ? term : 0, commit })
     if (role !== 'leader' || before?.term !== term || commit === before.commit) return
@@ -154,15 +154,12 @@ export class LeadsOnlyWhoIsHeard implements Observer {
     this.#audience = audience
   }
 
-  turned({ id, life }: Observed, { role, term }: Status): void {
-    const { nodes, network, world, plan } = this.#audience
-    const heard = nodes.filter(
-      (node) => node.id === id || (network.linked(node.id, id) && !network.isCut(node.id, id)),
-    )
-    if (role !== 'leader' || heard.length > nodes.length / 2) {
+  turned({ id, life }: Observed, { role, term }: Glance): void {
+    if (role !== 'leader' || this.#hearsMajority(id)) {
       this.#deafSinceUs.delete(id)
       return
     }
+    const { world, plan } = this.#audience
     const known = this.#deafSinceUs.get(id)
     if (known === undefined || known.life !== life) {
       this.#deafSinceUs.set(id, { life, sinceUs: world.nowUs })
@@ -172,6 +169,14 @@ export class LeadsOnlyWhoIsHeard implements Observer {
     const deafUs = world.nowUs - known.sinceUs
     if (deafUs > 4 * raft.electionTicks * tickUs + PAUSE_MAX_US)
       broken('I19', `${id} leads term ${term} and has heard no majority for ${deafUs / 1e6} s`)
+  }
+
+  #hearsMajority(id: NodeId): boolean {
+    const { nodes, network } = this.#audience
+    let heard = 0
+    for (const node of nodes)
+      if (node.id === id || (network.linked(node.id, id) && !network.isCut(node.id, id))) heard++
+    return heard > nodes.length / 2
   }
 }
 /** A paused leader cannot step down. */
@@ -226,7 +231,7 @@ export class StateMachineSafety implements Observer {
 export class CommitMoves implements Observer {
   readonly #seen = new Map<NodeId, { life: number; commit: Index; applied: Index; term: Term }>()
 
-  turned({ id, life }: Observed, { commit, applied, last, term }: Status): void {
+  turned({ id, life }: Observed, { commit, applied, last, term }: Glance): void {
     const before = this.#seen.get(id)
     if (before?.life === life) {
       if (commit < before.commit)
@@ -468,7 +473,7 @@ export class Bounded implements Observer {
     this.#pendingMax = pendingMax
   }
 
-  turned({ id }: Observed, { pendingProposals }: Status): void {
+  turned({ id }: Observed, { pendingProposals }: Glance): void {
     if (pendingProposals > this.#pendingMax)
       broken('I18', `${id} has ${pendingProposals} proposals waiting`)
   }

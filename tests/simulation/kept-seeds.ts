@@ -70,4 +70,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A disk lied about the write that overwrote a long tail: the old tail came back, long enough to hide the loss, and ' +
       'was applied up to the index that the store showed (redo.test.ts tells it in five entries).',
   },
+  {
+    seed: 1000283,
+    story:
+      'The world took a second directory away while what had cleared the first node still waited for a hanging disk: it ' +
+      'must ask the disk, not the process.',
+  },
 ]

@@ -4,7 +4,7 @@
 
 import type { Entry, Index } from '../../raft/core/types.ts'
 import type { LoadedLog, LogStorage, LogWrite } from '../../raft/ports.ts'
-import type { Observed, Observer } from './observer.ts'
+import type { Observed, Observers } from './observer.ts'
 import type { SimLogCall, SimLogDisk } from './sim-log.ts'
 import type { Stream } from './stream.ts'
 import type { World } from './world.ts'
@@ -56,7 +56,7 @@ export interface LogProbeOptions {
   readonly inner: LogStorage
   readonly disk: SimLogDisk
   readonly world: World
-  readonly observers: readonly Observer[]
+  readonly observers: Observers
   readonly checkpointBytes: number
 }
 
@@ -69,15 +69,16 @@ export class LogProbe implements LogStorage {
 
   async load(): Promise<LoadedLog> {
     const loaded = await this.#options.inner.load()
-    this.#tell((observer) => observer.loaded?.(this.#options.node, loaded))
+    this.#options.observers.loaded(this.#options.node, loaded)
     return loaded
   }
 
   async append(write: LogWrite): Promise<void> {
-    const { node, inner, disk, world } = this.#options
+    const { node, inner, disk, world, observers } = this.#options
     const random = world.streams.disk
     node.writingSinceUs = world.nowUs
-    this.#tell((observer) => observer.writing?.(node, write))
+    world.unsettled()
+    observers.writing(node, write)
     if (random.chance(node.diskWeather.fail)) {
       const code = random.chance(0.5) ? 'EIO' : 'ENOSPC'
       disk.failNextAppend({ code, written: random.chance(0.5) })
@@ -90,16 +91,18 @@ export class LogProbe implements LogStorage {
       throw injected ? new InjectedFault('the disk refused a write', { cause }) : cause
     }
     node.writingSinceUs = null
-    this.#tell((observer) => observer.durable?.(node, write))
+    observers.durable(node, write)
   }
 
   read(from: Index, to: Index, bytesMax: number): Promise<readonly Entry[] | 'compacted'> {
-    this.#tell((observer) => observer.reached?.('a follower is fed from disk'))
+    this.#options.world.unsettled()
+    this.#options.observers.reached('a follower is fed from disk')
     return this.#options.inner.read(from, to, bytesMax)
   }
 
   async removeBefore(index: Index): Promise<Index> {
-    this.#tell((observer) => observer.removing?.(this.#options.node, index))
+    this.#options.world.unsettled()
+    this.#options.observers.removing(this.#options.node, index)
     return this.#options.inner.removeBefore(index)
   }
 
@@ -112,9 +115,5 @@ export class LogProbe implements LogStorage {
 
   close(): Promise<void> {
     return this.#options.inner.close()
-  }
-
-  #tell(say: (observer: Observer) => void): void {
-    for (const observer of this.#options.observers) say(observer)
   }
 }

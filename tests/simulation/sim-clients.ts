@@ -337,7 +337,9 @@ export class SimClients implements Observer {
 
 export function eventOf(topic: string, eventId: string, source: string, payload: object): Event {
   const json = JSON.stringify({ topic, event_id: eventId, source, payload })
-  return { topic, eventId, hash: contentHash({ source, payload }), json }
+  return remembered(DRAWN, json, () => {
+    return { topic, eventId, hash: contentHash({ source, payload }), json }
+  })
 }
 
 type ReadRequest = Exclude<Request, { type: 'publish' }>
@@ -367,9 +369,26 @@ export function countersOf(stats: StoreStats): Counters {
 }
 
 export function shownIn(json: Uint8Array): ShownEvent {
-  const event = JSON.parse(Buffer.from(json).toString())
-  const { topic, event_id: eventId, position } = event
-  return { topic, eventId, position, hash: contentHash(event) }
+  const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()
+  return remembered(SHOWN, text, () => {
+    const event = JSON.parse(text)
+    const { topic, event_id: eventId, position } = event
+    return { topic, eventId, position, hash: contentHash(event) }
+  })
+}
+
+/** What a client computes is a function of the bytes alone, and it meets the same ones again and again. */
+const SHOWN = new Map<string, ShownEvent>()
+const DRAWN = new Map<string, Event>()
+const REMEMBERED_MAX = 20_000
+
+function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const made = make()
+  if (known.size >= REMEMBERED_MAX) known.clear()
+  known.set(key, made)
+  return made
 }
 
 const bodyOf = (events: readonly Event[]): string => `[${events.map(({ json }) => json).join()}]`

@@ -8,7 +8,7 @@ import { allInvariants, LeadsOnlyWhoIsHeard } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
 import { Memories } from './memory.ts'
-import type { Observed, Observer } from './observer.ts'
+import { type Observed, type Observer, Observers } from './observer.ts'
 import { CLEAR, SimNetwork } from './sim-network.ts'
 import { SimNode } from './sim-node.ts'
 import type { Plan } from './swarm.ts'
@@ -41,7 +41,7 @@ export class SimCluster {
   readonly memories: Memories
   readonly marks: Marks
   readonly nodes: SimNode[]
-  readonly observers: Observer[]
+  readonly observers: Observers
   /** Nodes whose directory was lost or set back, with the life that found it so. */
   readonly #amnesiacs = new Map<SimNode, Amnesia>()
   /** Faults may strike, and what they broke is mended by their own follow-ups. */
@@ -53,18 +53,17 @@ export class SimCluster {
     this.memories = new Memories(plan.members)
     this.nodes = []
     this.marks = new Marks(this.memories, this.nodes)
-    this.observers = [
+    this.observers = new Observers(
       this.marks,
       ...allInvariants(this.memories, plan.members),
       new LeadsOnlyWhoIsHeard(this),
       this.#watchSuspects(),
       this.#watchWrites(),
-    ]
+    )
     const byId = new Map<NodeId, SimNode>()
     this.network = new SimNetwork(this.world, plan.members, {
       sent: (message) => {
-        const node = byId.get(message.from)!
-        for (const observer of this.observers) observer.sent?.(node, message)
+        this.observers.sent(byId.get(message.from)!, message)
       },
       dropped: () => {},
     })
@@ -239,9 +238,13 @@ export class SimCluster {
 
   #othersAreSound(node: SimNode): boolean {
     return this.nodes.every((other) => {
-      const sound = other.status()?.standing === 'member' && !other.running!.replica.rebuilding
-      return other === node || sound
+      return other === node || (this.#isMember(other) && !other.running!.replica.rebuilding)
     })
+  }
+
+  /** It says so, and its disk does: what clears a node may wait for a write that hangs, and die with the process. */
+  #isMember(node: SimNode): boolean {
+    return node.status()?.standing === 'member' && this.memories.of(node.id).member
   }
 
   /**
@@ -265,7 +268,7 @@ export class SimCluster {
 
   forget(node: SimNode, loss: Loss, how: () => void): void {
     how()
-    for (const observer of this.observers) observer.forgot?.(node)
+    this.observers.forgot(node)
     const life = node.life + 1
     this.#amnesiacs.set(node, { life, loss, wasSuspect: false, upSinceUs: null })
   }
@@ -285,7 +288,7 @@ export class SimCluster {
         const upUs = this.world.nowUs - amnesia.upSinceUs
         const nothingForgotten = amnesia.loss === 'set back' && upUs > NOTHING_FORGOTTEN_US
         const over = amnesia.wasSuspect || amnesia.loss === 'damaged' || nothingForgotten
-        if (over && standing === 'member') this.#amnesiacs.delete(node)
+        if (over && this.#isMember(node)) this.#amnesiacs.delete(node)
       },
     }
   }

@@ -78,7 +78,9 @@ export class SimNetwork {
   silenceUs = 300 * MS
   readonly #world: World
   readonly #random: Stream
-  readonly #links = new Map<string, Link>()
+  readonly #links: Link[] = []
+  /** The same, by who sends and who hears. */
+  readonly #linksFrom = new Map<NodeId, Map<NodeId, Link>>()
   readonly #nodes: readonly NodeId[]
   readonly #present = new Map<NodeId, SimTransport>()
   readonly events: NetworkEvents
@@ -96,19 +98,12 @@ export class SimNetwork {
     this.#random = world.streams.network
     this.#nodes = nodes
     this.events = events
-    for (const from of nodes)
-      for (const to of nodes)
-        if (from !== to)
-          this.#links.set(`${from}>${to}`, {
-            from,
-            to,
-            connection: null,
-            known: null,
-            cut: false,
-            cutCount: 0,
-            cloggedUntilUs: 0,
-            dialling: false,
-          })
+    for (const from of nodes) {
+      const linksFrom = new Map<NodeId, Link>()
+      this.#linksFrom.set(from, linksFrom)
+      for (const to of nodes) if (from !== to) linksFrom.set(to, newLink(from, to))
+      this.#links.push(...linksFrom.values())
+    }
   }
 
   attach(id: NodeId, store: StoreId, enter: Enter): SimTransport {
@@ -125,7 +120,7 @@ export class SimNetwork {
 
   /** Nothing is cut or clogged. */
   get isWhole(): boolean {
-    for (const link of this.#links.values())
+    for (const link of this.#links)
       if (link.cut || link.cloggedUntilUs > this.#world.nowUs) return false
     return true
   }
@@ -150,7 +145,7 @@ export class SimNetwork {
   }
 
   healAll(): void {
-    for (const link of this.#links.values()) {
+    for (const link of this.#links) {
       link.cloggedUntilUs = 0
       this.heal(link.from, link.to)
     }
@@ -208,7 +203,7 @@ export class SimNetwork {
   }
 
   send(message: WireMessage, sender: SimTransport): void {
-    const link = this.#links.get(`${message.from}>${message.to}`)
+    const link = this.#linksFrom.get(message.from)?.get(message.to)
     if (link === undefined || message.from !== sender.id) return
     const connection = link.connection
     if (connection === null || !connection.met || connection.sender !== sender) {
@@ -328,7 +323,7 @@ export class SimNetwork {
   }
 
   #link(from: NodeId, to: NodeId): Link {
-    const link = this.#links.get(`${from}>${to}`)
+    const link = this.#linksFrom.get(from)?.get(to)
     if (link === undefined) throw new RangeError(`no link from ${from} to ${to}`)
     return link
   }
@@ -339,6 +334,19 @@ export class SimNetwork {
       yield this.#link(id, other)
       yield this.#link(other, id)
     }
+  }
+}
+
+function newLink(from: NodeId, to: NodeId): Link {
+  return {
+    from,
+    to,
+    connection: null,
+    known: null,
+    cut: false,
+    cutCount: 0,
+    cloggedUntilUs: 0,
+    dialling: false,
   }
 }
 

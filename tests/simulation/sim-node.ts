@@ -13,7 +13,7 @@ import { DiskHangError, Replica } from '../../raft/replica.ts'
 import { Life } from './life.ts'
 import { type DiskWeather, InjectedFault, LogProbe, logDelayUs } from './log-probe.ts'
 import type { Mark } from './marks.ts'
-import type { Death, Observed, Observer } from './observer.ts'
+import type { Death, Observed, Observers } from './observer.ts'
 import { SimLogDisk } from './sim-log.ts'
 import type { SimNetwork, SimTransport } from './sim-network.ts'
 import { SimStore, SimStoreDisk, type StoreFaults } from './sim-store.ts'
@@ -41,7 +41,7 @@ export interface NodeSurroundings {
   readonly world: World
   readonly network: SimNetwork
   readonly members: readonly NodeId[]
-  readonly observers: readonly Observer[]
+  readonly observers: Observers
   readonly settings: NodeSettings
   readonly storeFaults: StoreFaults
   readonly keepEntries: number
@@ -216,7 +216,7 @@ export class SimNode implements Observed {
       () => disk.chance(0.5),
     )
     const store = new SimStore(this.storeDisk, carry)
-    const machine = await DedupStateMachine.open(store, store.makeDurable)
+    const machine = await DedupStateMachine.open(store, store.makeDurable, DIGESTS_NOTED)
     const log = new LogProbe({
       node: this,
       inner: this.logDisk.open(this.id, members),
@@ -245,25 +245,28 @@ export class SimNode implements Observed {
       diskHangTicks: settings.diskHangTicks,
       schedule: (turn) => {
         const us = world.streams.scheduler.chance(0.02) ? world.streams.scheduler.below(5 * MS) : 0
-        world.after(us, 'turn', () => life.enter(turn))
+        world.after(us, 'turn', () => life.enter(turn, this.#isCalm))
       },
       onFatal: (error) => {
         if (life === this.#life && life.alive) this.#endedBy(error)
       },
       onTrace: (event) => {
+        // Whatever is worth a note may be made of promises: a snapshot that begins, say.
+        world.unsettled()
         world.trace.note(this.id, event.type, { term: event.term, ...event.detail })
-        this.#tell((observer) => observer.noted?.(this, event))
+        observers.noted(this, event)
       },
       onTurn: () => {
         if (this.#running === null) return
         this.#running.aggregator.moved()
-        const status = this.#running.replica.status()
+        const status = this.#running.replica.glance()
+        this.#appliesAll = status.applied === status.commit
         if (status.applied > 0 && !this.#running.replica.rebuilding) this.#lacksStore = false
         if (this.#pausedAsLeader && status.role !== 'leader') {
           this.#pausedAsLeader = false
           this.#reached('a paused leader finds itself deposed')
         }
-        this.#tell((observer) => observer.turned?.(this, status))
+        observers.turned(this, status)
       },
     })
     if (!life.alive) return
@@ -284,31 +287,36 @@ export class SimNode implements Observed {
       schedule: (work) => life.after(0, 'flush', work),
     })
     this.#running = { replica, machine, aggregator }
-    this.#tickSoon(life)
+    this.#tickForEver(life, this.#running)
   }
 
-  #tickSoon(life: Life): void {
+  #tickForEver(life: Life, { replica, aggregator }: Running): void {
     const { world, settings } = this.#around
-    world.after(settings.tickUs * this.tickRate, 'tick', () => {
-      if (!life.alive) return
-      const running = this.#running!
-      // A timer of a paused process is one tick late, not many.
-      const busy = running.aggregator.pending > 0 || this.waiting > 0
-      life.enter(() => {
-        running.replica.tick()
-        running.aggregator.tick()
-        this.#tickSoon(life)
-      }, !busy)
-    })
+    const tick = () => {
+      replica.tick()
+      aggregator.tick()
+      plan()
+    }
+    // A timer of a paused process is one tick late, not many.
+    const due = () => life.enter(tick, this.#isCalm)
+    const plan = () => world.after(settings.tickUs * this.tickRate, 'tick', due)
+    plan()
   }
+
+  /** Nobody waits for anything: what runs now settles no promise but those that its ports see begun. */
+  get #isCalm(): boolean {
+    const pending = this.#running?.aggregator.pending ?? 1
+    return pending === 0 && this.waiting === 0 && this.#appliesAll
+  }
+  #appliesAll = false
+
   /** Kept by the probe. */
   writingSinceUs: number | null = null
   /** Requests other than publishes that wait for something: a tick may end their wait. */
   waiting = 0
 
   #watched(machine: DedupStateMachine): StateMachine<EntryOutcome> {
-    const tell = this.#tell.bind(this)
-    const { world } = this.#around
+    const { world, observers } = this.#around
     return new Proxy(machine as StateMachine<EntryOutcome>, {
       get: (target, property) => {
         const value = Reflect.get(target, property, target)
@@ -316,14 +324,14 @@ export class SimNode implements Observed {
         if (property === 'apply')
           return async (...[entries]: Parameters<typeof target.apply>) => {
             const outcomes = await target.apply(entries)
-            tell((observer) => observer.applied?.(this, entries, outcomes))
+            observers.applied(this, entries, outcomes)
             return outcomes
           }
         if (property === 'restore')
           return async (...[checkpoint]: Parameters<typeof target.restore>) => {
             await target.restore(checkpoint)
             if (this.#lacksStore) this.#reached('a store is refilled by a peer')
-            tell((observer) => observer.restored?.(this, checkpoint.index))
+            observers.restored(this, checkpoint.index)
           }
         if (property === 'readChunk')
           return async (...given: Parameters<typeof target.readChunk>) => {
@@ -363,7 +371,7 @@ export class SimNode implements Observed {
   #die(how: Death, down: Down): void {
     const { world } = this.#around
     world.trace.note(this.id, 'dies', { how })
-    this.#tell((observer) => observer.died?.(this, how))
+    this.#around.observers.died(this, how)
     this.#life.end()
     this.#transport?.kill(how === 'power')
     this.#transport = null
@@ -380,13 +388,12 @@ export class SimNode implements Observed {
   }
 
   #reached(mark: Mark): void {
-    this.#tell((observer) => observer.reached?.(mark))
-  }
-
-  #tell(say: (observer: Observer) => void): void {
-    for (const observer of this.#around.observers) say(observer)
+    this.#around.observers.reached(mark)
   }
 }
+
+/** Of digests of recent entries; production notes more, which is dear to begin anew at each start. */
+const DIGESTS_NOTED = 4_096
 
 /** What a damaged snapshot may end a process with; the next start asks for it again. */
 const REFUSES_A_SNAPSHOT = new Set(['StoreUnsoundError', 'UnknownVersionError'])

@@ -167,13 +167,16 @@ function drawPlan(seed: number, safetySeconds: number): Plan {
 function drawSettings(random: Stream): NodeSettings {
   const tiny = (low: number, usual: number, high: number) =>
     random.chance(0.5) ? Math.round(random.logarithmic(low, high)) : usual
-  const heartbeatTicks = random.between(1, 5)
+  // Heartbeats of 10 to 50 ms, elections of 100 to 600: coarse ticks make equal timeouts, fine ones cost events.
+  const tickUs = random.pick([10, 20, 30]) * MS
+  const ticks = (us: number) => Math.round(us / tickUs)
+  const heartbeatTicks = random.between(1, Math.max(1, ticks(50 * MS)))
   const electionTicks = Math.max(10, heartbeatTicks * random.between(5, 12))
   return {
     raft: {
       heartbeatTicks,
       electionTicks,
-      diskStallTicks: tiny(10, 100, 200),
+      diskStallTicks: tiny(10, ticks(1 * SECOND), ticks(2 * SECOND)),
       messageBytesMax: tiny(100, 256 * 1024, 10_000),
       inflightMessagesMax: tiny(1, 64, 8),
       inflightBytesMax: tiny(200, 4 * 1024 * 1024, 20_000),
@@ -183,9 +186,9 @@ function drawSettings(random: Stream): NodeSettings {
     },
     checkpointBytes: Math.round(random.logarithmic(300, 100_000)),
     chunkBytesMax: Math.round(random.logarithmic(100, 20_000)),
-    diskHangTicks: 400,
+    diskHangTicks: ticks(4 * SECOND),
     entryBytesTarget: tiny(200, 256 * 1024, 5_000),
-    tickUs: 10 * MS,
+    tickUs,
   }
 }
 

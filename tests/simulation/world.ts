@@ -13,6 +13,7 @@ export const MS = 1_000
 export const SECOND = 1_000_000
 
 const SETTLED_BETWEEN_TURNS = 1_000
+const QUIET_STEPS_MAX = 20
 
 /** What somebody waits for; it must come true within a bound of virtual time. */
 export class NeverHappened extends Error {
@@ -33,6 +34,7 @@ export class World {
   #unsettled = true
   #failure: { error: unknown } | null = null
   #settled = 0
+  #quietSteps = 0
 
   constructor(seed: number, trace = new Trace()) {
     this.seed = seed
@@ -67,7 +69,7 @@ export class World {
     while (!condition()) {
       if (!this.#runNext(deadlineUs))
         throw new NeverHappened(`${what}: not within ${withinUs / SECOND} virtual seconds`)
-      if (this.#unsettled) await this.#settle()
+      if (this.#mustSettle()) await this.#settle()
       this.#look()
     }
   }
@@ -77,7 +79,7 @@ export class World {
     const endUs = this.nowUs + forUs
     await this.#settle()
     while (this.#runNext(endUs)) {
-      if (this.#unsettled) await this.#settle()
+      if (this.#mustSettle()) await this.#settle()
       this.#look()
     }
   }
@@ -97,6 +99,11 @@ export class World {
     return true
   }
 
+  /** A step that was called quiet may have settled a promise all the same: those wait for a few steps at most. */
+  #mustSettle(): boolean {
+    return this.#unsettled || ++this.#quietSteps > QUIET_STEPS_MAX
+  }
+
   #look(): void {
     this.#throwFailure()
     this.afterStep()
@@ -109,6 +116,7 @@ export class World {
    */
   async #settle(): Promise<void> {
     this.#unsettled = false
+    this.#quietSteps = 0
     const breathes = ++this.#settled % SETTLED_BETWEEN_TURNS === 0
     await new Promise<void>((resolve) =>
       breathes ? setImmediate(resolve) : process.nextTick(resolve),
