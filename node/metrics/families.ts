@@ -8,7 +8,7 @@ import { ofConsensus, ofPeers } from './families/consensus.ts'
 import { ofTheMachine } from './families/machine.ts'
 import { ofTheStore } from './families/replicated.ts'
 import { ofTheLog, ofTheStateMachine } from './families/storage.ts'
-import { ofPublishes, ofRequests } from './families/traffic.ts'
+import { ofPublishes, ofRequests, ofSubscribers } from './families/traffic.ts'
 import type { Family } from './family.ts'
 
 export function familiesOf(api: Api): readonly Family[] {
@@ -18,6 +18,7 @@ export function familiesOf(api: Api): readonly Family[] {
     ...ofPeers(api),
     ...ofPublishes(api),
     ...ofRequests(api),
+    ...ofSubscribers(api),
     ...ofTheLog(api),
     ...ofTheStateMachine(api),
     ...ofTheMachine(api),

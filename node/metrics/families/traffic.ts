@@ -51,6 +51,23 @@ export function ofPublishes({ backend, door }: Api): Family[] {
   ]
 }
 
+export function ofSubscribers({ followers }: Api): Family[] {
+  return [
+    {
+      name: 'sekali_subscribers',
+      help: 'Streams of GET /subscribe that are open.',
+      type: 'gauge',
+      read: () => followers.count,
+    },
+    {
+      name: 'sekali_subscribers_behind',
+      help: 'Of these, those that have not been given all that arrived: they read on from the store.',
+      type: 'gauge',
+      read: () => followers.count - followers.countAtTail,
+    },
+  ]
+}
+
 export function ofRequests({ backend, meters }: Api): Family[] {
   return [
     {
