@@ -1,5 +1,6 @@
 // How the routes are described by which a node tells of itself and of the cluster.
 
+import { z } from 'zod'
 import { overviewSchema } from '../../../../client/contract/overview.ts'
 import { freshnessQuerySchema } from '../../../../client/contract/read.ts'
 import {
@@ -63,7 +64,14 @@ const stats: Operation = {
         last_position: 4,
         digest: DIGEST,
         fsync: true,
-        node: { requests: 7, rejected: 3, forwarded: 0, pending: 0, standing: 'member' },
+        node: {
+          requests: 7,
+          rejected: 3,
+          forwarded: 0,
+          pending: 0,
+          standing: 'member',
+          event_loop_delay_ms: { p50: 0.25, p99: 4, max: 31.5 },
+        },
       },
     },
   ],
@@ -187,11 +195,29 @@ const readyz: Operation = {
   ],
 }
 
+const metrics: Operation = {
+  id: 'getMetrics',
+  tag: 'operate',
+  summary: 'Everything that is counted and timed, for Prometheus',
+  description:
+    'OpenMetrics for who asks for it by `Accept`, else Prometheus text 0.0.4, whatever is asked for. No label holds what a ' +
+    'client has sent.',
+  answers: {
+    200: {
+      description: 'One sample a line.',
+      content: { 'text/plain': z.string(), 'application/openmetrics-text': z.string() },
+    },
+  },
+  problems: [],
+  examples: [{ name: 'metrics', summary: 'Prometheus text', status: 200 }],
+}
+
 export const OPERATE_OPERATIONS: Operations = {
   'GET /stats': stats,
   'GET /digest': digest,
   'GET /cluster': cluster,
   'GET /overview': overview,
+  'GET /metrics': metrics,
   'GET /health': healthCheck,
   'GET /livez': livez,
   'GET /readyz': readyz,
