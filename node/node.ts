@@ -176,7 +176,8 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   })
   view = new ClusterView({
     backend: aggregator,
-    monotonicMs: monotonicMs,
+    monotonicMs,
+    linked: (peer) => transport.stats().peers[peer]?.in ?? false,
     tell: (report) => transport.tell(report),
     redoneAt: replica.redoneAt,
     log,

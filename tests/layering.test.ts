@@ -47,6 +47,8 @@ describe('a planted violation is caught', () => {
     ['raft/a.ts', "import { x } from 'left-pad'", 'imports left-pad'],
     ['raft/a.ts', 'export const x = import(name)', 'imports a computed name'],
     ['node/a.ts', "import { x } from '../cluster/b.ts'", 'imports cluster/b.ts'],
+    ['node/page/a.mjs', "import { x } from '../store/b.ts'", 'imports node/store/b.ts'],
+    ['node/page/a.mjs', "import { x } from 'undici'", 'imports undici'],
     ['client/a.ts', "import { x } from '../node/b.ts'", 'imports node/b.ts'],
     ['client/a.ts', "import { x } from 'hono'", 'imports hono'],
     ['cluster/a.ts', "import { x } from '../node/main.ts'", 'imports node/main.ts'],

@@ -28,6 +28,8 @@ const CONTRACT = ['client/contract/', 'client/errors.ts', 'client/index.ts']
 const LAYERS: readonly Layer[] = [
   { folder: 'raft/core/', mayImport: ['raft/core/'], packages: [] },
   { folder: 'raft/', mayImport: ['raft/'], packages: null },
+  // What browsers load: its own files and nothing else. (Types in its comments may come from the contract.)
+  { folder: 'node/page/', mayImport: ['node/page/'], packages: [] },
   {
     folder: 'node/',
     mayImport: ['node/', 'raft/', ...CONTRACT],

@@ -38,8 +38,12 @@ export const overviewNodeSchema = z
       description: 'The latest; null: none since the answering node was started.',
     }),
     age_ms: ageMs.nullable().meta({ description: 'How long ago the report came; 0 for itself.' }),
+    linked: z.boolean().meta({
+      description: 'Its link to the answering node is up; true for itself.',
+    }),
     fresh: z.boolean().meta({
-      description: 'The report is of now. Otherwise it is what was last known, and may be wrong.',
+      description:
+        'Linked, and the report is of now. Otherwise it is what was last known, and may be wrong.',
     }),
     lag: count.nullable().meta({
       description:

@@ -30,9 +30,10 @@ export function answerJson(
   return answer(backend, 200, JSON_MEDIA_TYPE, body, more)
 }
 
-export function answerEmpty(backend: Backend, more: Headers): Response {
+/** 204, or 304 for what the client holds already. */
+export function answerEmpty(backend: Backend, more: Headers, status: 204 | 304 = 204): Response {
   return new Response(null, {
-    status: 204,
+    status,
     headers: { ...standingHeaders(backend.standing()), ...more },
   })
 }

@@ -13,6 +13,7 @@ import { healthRoute, livezRoute, readyzRoute } from './health.ts'
 import { metricsRoute } from './metrics.ts'
 import { overviewRoute } from './overview.ts'
 import { docsFileRoute, docsRoute, openApiRoute } from './pages/docs.ts'
+import { assetRoute, pageRoute } from './pages/page.ts'
 import { problemRoute, problemsRoute } from './pages/problems.ts'
 import { problemAnswer } from './problems.ts'
 import { publishRoute } from './publish.ts'
@@ -50,6 +51,8 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/docs/:file', handler: docsFileRoute },
   { method: 'GET', path: '/problems', handler: problemsRoute },
   { method: 'GET', path: '/problems/:problem', handler: problemRoute },
+  { method: 'GET', path: '/', handler: pageRoute },
+  { method: 'GET', path: '/assets/:file', handler: assetRoute },
 ]
 
 export function createApp(api: Api): App {

@@ -22,6 +22,8 @@ export const REPORT_FRESH_MS = 4 * REPORT_EVERY_MS
 export interface ClusterViewOptions {
   readonly backend: Pick<Backend, 'standing' | 'events' | 'process' | 'members' | 'unready'>
   readonly monotonicMs: () => number
+  /** The peer's link to this node is up. */
+  readonly linked: (peer: string) => boolean
   /** To all peers; may be lost. */
   readonly tell: (report: Uint8Array) => void
   /** What is applied up to here was applied in an earlier life, too: no rate of this one. */
@@ -107,7 +109,9 @@ export class ClusterView {
       const { node_id, url, self, counts } = member
       const lag = lags.get(node_id) ?? null
       if (self) return { node_id, url, self, counts, lag, ...this.#ownFacts() }
-      return { node_id, url, self, counts, lag, ...peerFacts(this.#reports.of(node_id), nowMs) }
+      const linked = this.#options.linked(node_id)
+      const heard = this.#reports.of(node_id)
+      return { node_id, url, self, counts, lag, linked, ...peerFacts(heard, linked, nowMs) }
     })
   }
 
@@ -115,6 +119,7 @@ export class ClusterView {
     return {
       report: this.#ownReport(),
       age_ms: 0,
+      linked: true,
       fresh: true,
       digest_check: null,
       reports_ignored: 0,
@@ -130,7 +135,8 @@ export class ClusterView {
     }
     if (leader === null) return new Map()
     const { report, atMs } = this.#reports.of(leader.node_id)
-    if (report === null || nowMs - atMs > REPORT_FRESH_MS) return new Map()
+    const fresh = this.#options.linked(leader.node_id) && nowMs - atMs <= REPORT_FRESH_MS
+    if (report === null || !fresh) return new Map()
     const leaderLag = Math.max(0, report.commit_index - report.applied_index)
     return new Map([
       [leader.node_id, leaderLag],
@@ -173,10 +179,11 @@ export class ClusterView {
 
 type NodeFacts = Pick<
   OverviewNode,
-  'report' | 'age_ms' | 'fresh' | 'digest_check' | 'reports_ignored'
+  'report' | 'age_ms' | 'linked' | 'fresh' | 'digest_check' | 'reports_ignored'
 >
 
-function peerFacts({ report, atMs, check, ignored }: Heard, nowMs: number): NodeFacts {
+function peerFacts(heard: Heard, linked: boolean, nowMs: number): Omit<NodeFacts, 'linked'> {
+  const { report, atMs, check, ignored } = heard
   if (report === null) {
     return {
       report: null,
@@ -190,7 +197,7 @@ function peerFacts({ report, atMs, check, ignored }: Heard, nowMs: number): Node
   return {
     report: said,
     age_ms: ageMs(atMs, nowMs),
-    fresh: nowMs - atMs <= REPORT_FRESH_MS,
+    fresh: linked && nowMs - atMs <= REPORT_FRESH_MS,
     digest_check: check && {
       verdict: check.verdict,
       index: check.index,

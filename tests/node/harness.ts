@@ -44,6 +44,8 @@ export interface TestNode {
   readonly view: ClusterView
   /** The reports that it would have sent to its peers; a test hands them on, with `view.hear`. */
   readonly told: readonly Uint8Array[]
+  /** Peers whose link to it is down. */
+  readonly unlinked: Set<string>
   /** What its view of the cluster logged. */
   readonly warnings: readonly string[]
   readonly sequencer: Sequencer
@@ -86,10 +88,12 @@ async function startNodeIn(
   const backend = new SequencedNode(id, sequencer, machine)
   const faults: string[] = []
   const told: Uint8Array[] = []
+  const unlinked = new Set<string>()
   const warnings: string[] = []
   const view = new ClusterView({
     backend,
     monotonicMs: clock.monotonicMs,
+    linked: (peer) => !unlinked.has(peer),
     tell: (report) => told.push(report),
     redoneAt: 0,
     log: {
@@ -151,6 +155,7 @@ async function startNodeIn(
     backend,
     view,
     told,
+    unlinked,
     warnings,
     sequencer,
     clock,

@@ -90,6 +90,22 @@ describe('the nodes', () => {
     expect(after.report).toEqual(before.report)
   })
 
+  test('a peer whose link went down is no longer of now, however young its report is', async () => {
+    const [n1, n2] = await pair()
+    report(n1, n2)
+    const before = await rowOf(n2, 'n1')
+
+    n2.unlinked.add('n1')
+
+    expect(before).toMatchObject({ linked: true, fresh: true })
+    expect(await rowOf(n2, 'n1')).toEqual({
+      ...before,
+      linked: false,
+      fresh: false,
+      lag: null, // nor does anybody know any more how far it is
+    })
+  })
+
   test('lag is what the leader says it is; without a fresh leader nobody knows', async () => {
     const [n1, n2] = await pair()
     n2.backend.pauseApply()

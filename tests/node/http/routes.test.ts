@@ -6,8 +6,14 @@ import { startNode } from '../harness.ts'
 
 describe('paths', () => {
   test.each([
-    '/',
     '/admin',
+    '/assets',
+    '/assets/',
+    '/assets/tsconfig.json',
+    '/assets/index.html',
+    '/assets/../http/app.ts',
+    '/assets/%2e%2e/http/app.ts',
+    '/index.html',
     '//events',
     '/events/',
     '/events//',

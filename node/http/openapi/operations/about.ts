@@ -66,7 +66,37 @@ const problem: Operation = {
   ],
 }
 
+const page: Operation = {
+  id: 'getPage',
+  tag: 'about',
+  summary: 'A page to look at the cluster with',
+  answers: { 200: { description: 'The page.', content: { 'text/html': htmlSchema } } },
+  problems: [],
+  examples: [{ name: 'page', summary: 'The page', status: 200 }],
+}
+
+const pageFile: Operation = {
+  id: 'getPageFile',
+  tag: 'about',
+  summary: 'What that page is made of',
+  path: z.object({ file: z.string() }),
+  answers: {
+    200: {
+      description: 'A module, a style sheet, or its icon.',
+      content: {
+        'text/javascript': z.string(),
+        'text/css': z.string(),
+        'image/svg+xml': z.string(),
+      },
+    },
+  },
+  problems: ['not_found'],
+  examples: [{ name: 'style', summary: 'Its style', path: { file: 'page.css' }, status: 200 }],
+}
+
 export const ABOUT_OPERATIONS: Operations = {
+  'GET /': page,
+  'GET /assets/:file': pageFile,
   'GET /openapi.json': openapi,
   'GET /docs': docs,
   'GET /docs/:file': docsFile,
