@@ -288,13 +288,13 @@ export const ZOO: readonly Plant[] = [
   raft(
     'redo.ts',
     'redo trusts the applied index of the store instead of the checkpoint',
-    'return { checkpoint, entries, commit: shown, lostEnd, rebuilding: false }',
-    'return { checkpoint, entries: entries.filter(({ index }) => index > shown), commit: shown, lostEnd, rebuilding: false }',
+    'return { checkpoint, entries, commit: shown.index, lostEnd, rebuilding: false }',
+    'return { checkpoint, entries: entries.filter(({ index }) => index > shown.index), commit: shown.index, lostEnd, rebuilding: false }',
   ),
   raft(
     'redo.ts',
     'a log that lost its end is taken as it is',
-    'const lostEnd = shown > lastIndex',
+    'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
     'const lostEnd = false',
   ),
   store(
