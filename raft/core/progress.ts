@@ -133,5 +133,6 @@ export class Progress {
     this.#inFlight = []
     this.#inFlightBytes = 0
     if (state === 'replicate') this.next = this.match + 1
+    invariant(this.match < this.next, 'match < next')
   }
 }

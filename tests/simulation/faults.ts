@@ -25,10 +25,10 @@ export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
   'one-way': ['a node cannot hear', 'a node cannot speak'],
   'partial-partition': ['cut one link', 'flap a link'],
   clog: ['clog a link', 'break a connection'],
-  pause: ['pause a node', 'pause the leader'],
+  pause: ['pause a node', 'pause the leader', 'the leader sleeps through its successor'],
   'slow-disk': ['slow disk', 'slow disk of the leader'],
   'broken-disk': ['failing disk', 'hanging disk'],
-  wipe: ['lose the directory'],
+  wipe: ['lose the directory', 'lose the directory after a vote'],
   rollback: ['set the directory back', 'cut the end of the log'],
   store: ['lose the store', 'lose the store, then the power'],
   'bit-flip': ['flip a bit in the log'],
@@ -217,11 +217,60 @@ const FAULTS = {
     }
     cluster.startSoon(node, random.below(1 * SECOND))
   },
+  'lose the directory after a vote': (cluster, random) => {
+    cluster.forgetNextVote(upTo(random, 10 * MS, 1 * SECOND))
+    // An election may come of it while the old leader goes on.
+    const [a] = random.shuffle(cluster.nodes)
+    const leader = cluster.leader()
+    if (a === undefined || leader === null || a === leader) return
+    cutFor(cluster, random, (from, to) => from === leader.id && to === a.id)
+  },
+  'the leader sleeps through its successor': (cluster, random) => {
+    const leader = cluster.leader()
+    if (leader === null || cluster.nodes.length < 3) return
+    const { settings } = cluster.plan
+    const electionUs = settings.raft.electionTicks * settings.tickUs
+    const sleepUs = electionUs * random.between(3, 6)
+    const { process } = leader
+    const others = cluster.nodes.filter((node) => node !== leader)
+    const readAt = (us: number) =>
+      cluster.later(us, 'read at the old leader', () => cluster.readAt(leader))
+    // A round of heartbeats for a first read is on its way, or answered, when it falls asleep.
+    for (let i = 0; i < 3; i++) cluster.readAt(leader)
+    cluster.later(random.below(10 * MS), 'the leader falls asleep', () => leader.pause())
+    cluster.later(0.2 * electionUs, 'and is cut off', () => {
+      for (const { id } of others) {
+        cluster.network.cut(leader.id, id)
+        cluster.network.cut(id, leader.id)
+      }
+    })
+    // Others go on without it; what is asked of it meanwhile it finds when it wakes, still cut off and sure that it leads.
+    for (let us = 2 * electionUs; us < sleepUs; us += 0.25 * electionUs) {
+      cluster.later(us, 'publish elsewhere', () => cluster.burst(random.pick(others), 2))
+      readAt(us)
+    }
+    cluster.later(sleepUs, 'it wakes', () => {
+      if (leader.process === process) leader.resume()
+    })
+    for (let i = 1; i < 10; i++) readAt(sleepUs + i * 0.1 * electionUs)
+    cluster.later(sleepUs + 2 * electionUs, 'heal', () => {
+      for (const { id } of others) {
+        cluster.network.heal(leader.id, id)
+        cluster.network.heal(id, leader.id)
+      }
+    })
+  },
 } satisfies Record<string, Fault>
 
 export type FaultKind = keyof typeof FAULTS
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
+
+/** Drawn after everything else of a plan, so that earlier seeds keep the rest of what they had. */
+export const LATER_FAULT_KINDS: readonly FaultKind[] = [
+  'lose the directory after a vote',
+  'the leader sleeps through its successor',
+]
 
 export function strike(kind: FaultKind, cluster: SimCluster): void {
   if (cluster.isSettingBack) return

@@ -106,6 +106,13 @@ export class SimClients implements Observer {
     return this.#open.size
   }
 
+  /** Requests that wait at one of these nodes. */
+  openAt(nodes: readonly SimNode[]): number {
+    let open = 0
+    for (const { node } of this.#open) if (nodes.includes(node)) open++
+    return open
+  }
+
   // ---- What they do ----
 
   #thinkThen(client: number): void {

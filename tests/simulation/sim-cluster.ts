@@ -9,6 +9,7 @@ import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
 import { Memories } from './memory.ts'
 import { type Observed, type Observer, Observers } from './observer.ts'
+import { MatchNeverFalls } from './progress-checks.ts'
 import { CLEAR, SimNetwork } from './sim-network.ts'
 import { SimNode } from './sim-node.ts'
 import type { Plan } from './swarm.ts'
@@ -57,6 +58,7 @@ export class SimCluster {
       this.marks,
       ...allInvariants(this.memories, plan.members),
       new LeadsOnlyWhoIsHeard(this),
+      new MatchNeverFalls(),
       this.#watchSuspects(),
       this.#watchWrites(),
     )
@@ -135,8 +137,27 @@ export class SimCluster {
   }
   #trap: { kind: ImportantWrite; how: 'kill' | 'power' } | null = null
 
+  /** The next node that grants a vote forgets that it did, and all else. */
+  forgetNextVote(downUs: number): void {
+    this.#forgetsVote = { downUs }
+  }
+  #forgetsVote: { downUs: number } | null = null
+
   #watchWrites(): Observer {
     return {
+      sent: (observed, message) => {
+        if (this.#forgetsVote === null || this.#safe) return
+        if (message.type !== 'VoteResp' || !message.granted) return
+        const { downUs } = this.#forgetsVote
+        this.#forgetsVote = null
+        const node = observed as SimNode
+        this.later(0, 'vote forgotten', () => {
+          if (!this.mayForget(node)) return
+          node.crash('power')
+          this.forget(node, 'lost', () => node.wipe())
+          this.startSoon(node, downUs)
+        })
+      },
       writing: (observed, write) => {
         const trap = this.#trap
         if (trap === null || this.#safe) return

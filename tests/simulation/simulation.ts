@@ -82,7 +82,7 @@ export class Simulation {
     const terms = () => Math.max(...nodes.map(({ id }) => cluster.memories.of(id).term))
     const termBefore = terms()
     await world.until(
-      () => converged(core) && this.clients.open === 0,
+      () => converged(core) && this.clients.openAt(core) === 0,
       CONVERGE_US,
       `${core.map(({ id }) => id)} healed, elect and converge`,
     )

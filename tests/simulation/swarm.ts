@@ -5,7 +5,7 @@
 // that segments, checkpoints, windows and memory overflow within seconds.
 
 import type { NodeId } from '../../raft/core/types.ts'
-import { FAULT_KINDS, type FaultKind } from './faults.ts'
+import { FAULT_KINDS, type FaultKind, LATER_FAULT_KINDS } from './faults.ts'
 import { type DiskWeather, GOOD_DISK } from './log-probe.ts'
 import type { Workload } from './sim-clients.ts'
 import { CLEAR, type NetworkWeather } from './sim-network.ts'
@@ -135,12 +135,20 @@ function calmed(plan: Plan, what: Calm): Plan {
   }
 }
 
+/** How likely a kind of fault may strike at all in a run. */
+const FAULT_DRAWN = 0.4
+
+/** Nobody gives up: what is never answered, though its node lives and the cluster is well, hangs for all to see (I19). */
+const PATIENT: Pick<Workload, 'deadlineMs' | 'loss'> = { deadlineMs: 3_600_000, loss: 0 }
+
 function drawPlan(seed: number, safetySeconds: number): Plan {
   const random = streamsOf(seed).swarm
   const size = random.chance(0.88) ? 3 : random.pick([1, 5])
   const members = Array.from({ length: size }, (_, i) => `n${i + 1}`)
-  const faults = FAULT_KINDS.filter(() => random.chance(0.4))
-  return {
+  const drawn = (kinds: readonly FaultKind[]) => kinds.filter(() => random.chance(FAULT_DRAWN))
+  const earlier = FAULT_KINDS.filter((kind) => !LATER_FAULT_KINDS.includes(kind))
+  const faults = drawn(earlier)
+  const plan: Plan = {
     seed,
     members,
     settings: drawSettings(random),
@@ -162,6 +170,9 @@ function drawPlan(seed: number, safetySeconds: number): Plan {
     faultEveryUs: Math.round(random.logarithmic(0.4 * SECOND, 10 * SECOND)),
     safetyUs: safetySeconds * SECOND,
   }
+  const later = drawn(LATER_FAULT_KINDS)
+  const workload = random.chance(0.15) ? { ...plan.workload, ...PATIENT } : plan.workload
+  return { ...plan, faults: [...faults, ...later], workload }
 }
 
 function drawSettings(random: Stream): NodeSettings {
