@@ -35,3 +35,29 @@ export async function hunt(
   const { seed, failure } = caught as { seed: number; failure: Failure }
   return { plant, seeds: seed - fromSeed + 1, failure }
 }
+
+export interface HuntAll {
+  readonly seedsMax: number
+  readonly seconds: number
+  readonly fromSeed: number
+  readonly workers: number
+}
+
+/** Each plant by itself, `workers` of them at a time; the answer is in the order of the list. */
+export async function huntAll(
+  plants: readonly Plant[],
+  { seedsMax, seconds, fromSeed, workers }: HuntAll,
+  onCaught: (caught: Caught) => void,
+): Promise<readonly Caught[]> {
+  const found: Caught[] = []
+  const waiting = plants.entries()
+  const hunter = async () => {
+    for (const [i, plant] of waiting) {
+      const caught = await hunt(plant, seedsMax, seconds, fromSeed)
+      found[i] = caught
+      onCaught(caught)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, hunter))
+  return found
+}

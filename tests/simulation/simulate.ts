@@ -3,6 +3,7 @@
 //   npm run simulate -- --seed 42 [--seconds 60] [--scenario partition] [--trace]      one seed, with its timeline
 //   npm run simulate -- --seeds 1000 [--from 1] [--workers 2] [--seconds 60]           many; stops at the first failure
 //   npm run simulate -- --seeds 20000 --keep-going                                     all of them, whatever fails
+//   npm run simulate -- --zoo [--bug "a vote"] [--seeds 500]                           planted bugs, until each is caught
 //
 // A failure is printed with its seed and the last steps before it, then shrunk: the same seed with fewer faults and less
 // time, as long as it breaks the same invariant. --faults and --calm replay what shrinking found. With --keep-going a
@@ -12,10 +13,13 @@ import { parseArgs } from 'node:util'
 import { FAULT_KINDS, type FaultKind, SCENARIOS } from './faults.ts'
 import { addMarks, MARKS, type Mark } from './marks.ts'
 import { runSeed, runSeeds, type SeedResult, type SeedRun, traceSeed } from './run-seed.ts'
+import { huntAll } from './run-zoo.ts'
 import { shrink } from './shrink.ts'
 import { CALMS, type Calm, type Overrides, planOf } from './swarm.ts'
 import { statusLines, timelineLine } from './timeline.ts'
 import { SECOND } from './world.ts'
+import { ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
+import { huntLine, zooSummary, zooTable } from './zoo-table.ts'
 
 const LAST_STEPS = 200
 const SCENARIO_FAULT_EVERY_US = 2 * SECOND
@@ -33,6 +37,8 @@ const { values: options } = parseArgs({
     trace: { type: 'boolean', default: false },
     marks: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
+    zoo: { type: 'boolean', default: false },
+    bug: { type: 'string' },
     'no-shrink': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -40,6 +46,7 @@ const { values: options } = parseArgs({
 
 const USAGE = `npm run simulate -- --seed N [--seconds S] [--scenario NAME] [--faults "a,b"] [--calm "a,b"] [--trace]
 npm run simulate -- --seeds N [--from M] [--workers 2] [--seconds S] [--scenario NAME] [--marks] [--keep-going]
+npm run simulate -- --zoo [--bug "part of its name"] [--seeds ${ZOO_SEEDS_MAX}] [--from M] [--workers 2] [--seconds S]
 
 Many seeds stop at the first failure; with --keep-going all are run, and those that failed are listed at the end (exit 1).
 
@@ -190,7 +197,24 @@ async function shrunk(run: SeedRun, { failure }: SeedResult): Promise<void> {
   )
 }
 
+/** Each planted bug is hunted until some seed catches it; exit code 1 if none does. */
+async function zoo(): Promise<void> {
+  const plants = ZOO.filter(({ bug }) => bug.includes(options.bug ?? ''))
+  if (plants.length === 0) fail(`no planted bug is called "${options.bug}"`)
+  const seedsMax = options.seeds === undefined ? ZOO_SEEDS_MAX : count('seeds')
+  const startMs = performance.now()
+  let done = 0
+  const all = await huntAll(
+    plants,
+    { seedsMax, seconds: count('seconds'), fromSeed: count('from', 0), workers: count('workers') },
+    (caught) => console.log(huntLine(caught, ++done, plants.length, performance.now() - startMs)),
+  )
+  for (const line of ['', ...zooTable(all), '', zooSummary(all)]) console.log(line)
+  if (all.some(({ seeds }) => seeds === null)) process.exitCode = 1
+}
+
 if (options.help) console.log(USAGE)
+else if (options.zoo) await zoo()
 else if (options.seeds !== undefined) await many()
 else if (options.seed !== undefined) await one()
-else fail('either --seed or --seeds')
+else fail('one of --seed, --seeds and --zoo')

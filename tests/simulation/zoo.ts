@@ -22,11 +22,12 @@ export const editsOf = (plant: Plant): readonly Edit[] =>
 
 export const ZOO_SEEDS_MAX = 500
 
-const core = (file: string, bug: string, find: string, put: string): Plant => ({
+const core = (file: string, bug: string, find: string, put: string, also?: Edit): Plant => ({
   bug,
   file: `raft/core/${file}`,
   find,
   put,
+  ...(also && { also }),
 })
 const store = (file: string, bug: string, find: string, put: string): Plant => ({
   bug,
@@ -195,6 +196,23 @@ export const ZOO: readonly Plant[] = [
   ),
   core(
     'progress.ts',
+    'a late refusal moves next back below match',
+    'this.next = Math.max(this.match + 1, Math.min(agreesUpTo + 1, refused.index))',
+    'this.next = Math.min(agreesUpTo + 1, refused.index)',
+    {
+      file: 'raft/core/progress.ts',
+      find: "if (this.state === 'snapshot' || refused.index <= this.match) return false",
+      put: "if (this.state === 'snapshot') return false",
+    },
+  ),
+  core(
+    'progress.ts',
+    'a late refusal takes back what was acknowledged',
+    "if (this.state === 'snapshot' || refused.index <= this.match) return false",
+    "if (this.state === 'snapshot') return false\n    if (refused.index <= this.match) this.match = Math.max(0, refused.index - 1)",
+  ),
+  core(
+    'progress.ts',
     'a lost probe is never repeated',
     'resume(): void {\n    this.#probeSent = false',
     'resume(): void {',
@@ -246,6 +264,12 @@ export const ZOO: readonly Plant[] = [
   ),
   core(
     'proposals.ts',
+    'a dead proposal is never proposed again, and waits for ever',
+    'pending.term = null // dead: proposed again, under the same id',
+    'continue',
+  ),
+  core(
+    'proposals.ts',
     'an abandoned proposal is called "certainly not stored"',
     'return pending !== undefined && pending.term === null',
     'return pending !== undefined',
@@ -268,8 +292,8 @@ export const ZOO: readonly Plant[] = [
   core(
     'reads.ts',
     'a read is confirmed by a round that began before it',
-    'this.roundDue = true\n      this.sequence++',
-    'this.roundDue = true',
+    'if (!this.roundDue) {\n      this.roundDue = true',
+    'if (this.#waiting.length === 0) {\n      this.roundDue = true',
   ),
   {
     bug: 'a confirmed read looks before its index is applied',
