@@ -187,8 +187,7 @@ function showWhich(card, { url, node_id }, self) {
   const href = self ? null : webUrl(url)
   if (href === null) setText(place, self ? 'this node' : '')
   else if (place.querySelector('a')?.href !== href) {
-    const link = element('a', { href, rel: 'noreferrer' }, 'its view')
-    link.setAttribute('aria-label', `the cluster as ${node_id} sees it`)
-    place.replaceChildren(link)
+    const whose = element('span', { class: 'unseen' }, ` of the cluster: ${node_id}`)
+    place.replaceChildren(element('a', { href, rel: 'noreferrer' }, 'its view', whose))
   }
 }

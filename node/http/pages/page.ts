@@ -80,7 +80,6 @@ function load(name: string): Asset {
       etag: `"${hash('sha256', body, 'base64url')}"`,
       // Kept, but asked for: after an upgrade no file of the old page meets one of the new.
       'cache-control': 'no-cache',
-      'cross-origin-opener-policy': 'same-origin',
     },
   }
 }
