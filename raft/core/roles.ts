@@ -135,8 +135,12 @@ export class Roles {
    * one term waits for the disk, raising the next one brings nobody nearer to a leader.
    */
   get #mayStand(): boolean {
+    return this.#mayLead && this.#couldPromise
+  }
+
+  get #couldPromise(): boolean {
     const { isDurable, unfinishedTicks } = this.#persistence
-    return this.#mayLead && isDurable && unfinishedTicks < this.#config.diskStallTicks
+    return isDurable && unfinishedTicks < this.#config.diskStallTicks
   }
 
   becomeFollower(leader: NodeId | null): void {
@@ -176,6 +180,8 @@ export class Roles {
   #grantsPreVote(message: PeerMessage & { type: 'PreVote' }): boolean {
     if (!this.#identities.member || message.term <= this.#persistence.term || this.#hearsLeader)
       return false
+    // A vote that waits for the disk elects nobody: whoever is told to stand for it only raises term after term.
+    if (!this.#couldPromise) return false
     const order = compareLogs(message.last, this.#log.last)
     if (order < 0) return false
     // A rival whose grant would not count here may be the only one that can win.

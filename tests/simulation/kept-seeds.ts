@@ -76,4 +76,15 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'The world took a second directory away while what had cleared the first node still waited for a hanging disk: it ' +
       'must ask the disk, not the process.',
   },
+  {
+    seed: 1000980,
+    story:
+      'A voter whose disk hung granted pre-vote after pre-vote, and its only candidate raised the term 24 times for votes ' +
+      'that could not leave.',
+  },
+  { seed: 1001241, story: 'As 1000283: the second directory was lost before the first was safe.' },
+  {
+    seed: 1001740,
+    story: 'The same: a log was damaged while another node still had nothing durable.',
+  },
 ]

@@ -87,6 +87,35 @@ test('a node whose disk stalls does not stand for election', () => {
   expect(ofType(solo.tick(40), 'PreVote').length).toBeGreaterThan(0)
 })
 
+test('a node whose vote waits for its disk gives nobody hope of another one', () => {
+  const solo = new Solo()
+  solo.member.slowDisk = true
+  const last = { index: 0, term: 0 }
+  expect(ofType(solo.hear('n2', 1, { type: 'Vote', last, force: false }), 'VoteResp')).toEqual([])
+  solo.tick(10)
+  expect(solo.hear('n2', 2, { type: 'PreVote', last, force: false })).toMatchObject([
+    { type: 'PreVoteResp', granted: false, term: 1 },
+  ])
+
+  solo.member.slowDisk = false
+  solo.member.finishAppend()
+  expect(ofType(solo.said(), 'VoteResp')).toMatchObject([{ granted: true, term: 1 }])
+  expect(solo.hear('n2', 2, { type: 'PreVote', last, force: false })).toMatchObject([
+    { type: 'PreVoteResp', granted: true, term: 2 },
+  ])
+})
+
+test('a voter whose disk hangs costs no terms', () => {
+  const network = new Network(IDS)
+  network.elect('n1')
+  network.isolate('n1')
+  network.get('n3').slowDisk = true
+  network.tick(300)
+  const { term } = network.get('n2').status
+
+  expect(term).toBeLessThanOrEqual(2)
+})
+
 test('what waits for a disk that stands still stays bounded, whatever is asked meanwhile', () => {
   const solo = new Solo({ term: 1 })
   solo.member.slowDisk = true

@@ -220,12 +220,15 @@ test('4.5-a each acknowledgement follows its own write, through three leaders an
       tick 10 n3                    # hears it no longer
       lose n5 n2
       lose n4 n2
-      = n4 candidate t4             # n3's vote waits for its disk
+      = n4 preCandidate t3          # n3's vote would wait for its disk
       = n3 last 3/3 log 1 2
       write n3                      # 3 of term 2, long cut off
       = n3 log 1 2 2
-      write n3                      # 3 of term 3, the term and the vote
+      write n3                      # 3 of term 3, and the term
       = n3 log 1 2 3
+      tick 1 n4
+      = n4 candidate t4
+      write n3                      # the vote
       = n4 leader t4
       = n4 sees n3 probe 0
       write n3
