@@ -1,5 +1,6 @@
 // What a program that talks to sekali may import: the SDK, the contract and the errors. The only barrel of the project.
 
+export * from './contract/cloud-event.ts'
 export * from './contract/event.ts'
 export * from './contract/headers.ts'
 export * from './contract/instant.ts'

@@ -56,6 +56,10 @@ export const storedEventSchema = z
     source: z.string(),
     received_at: z.string().meta({ description: 'When the first node took it, RFC 3339.' }),
     payload: payloadSchema,
+    cloudevent: z.literal(true).optional().meta({
+      description:
+        'It came as a CloudEvent: `payload` is the whole of it, and (source, event_id) its identity.',
+    }),
   })
   .meta({ id: 'StoredEvent' })
 

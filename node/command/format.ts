@@ -11,16 +11,22 @@
 //
 // The version also stands for the fields and the canonical form that the fingerprint covers (node/edge/), so a
 // change there is a new version here. A node that meets a version it does not know must stop: skipping an
-// entry would make it differ from the others.
+// entry would make it differ from the others. A command is of the oldest version that can carry it:
+//
+//   1  events known by (topic, event_id)
+//   2  also CloudEvents, known by (source, id); their id stands as event_id
 
-export const COMMAND_VERSION = 1
+export const VERSION_OF_EVENTS = 1
+export const VERSION_OF_CLOUD_EVENTS = 2
+/** The newest that this release knows. */
+const COMMAND_VERSION_MAX = VERSION_OF_CLOUD_EVENTS
 export const COMMAND_HEAD_BYTES = 11
 export const EVENT_HEAD_BYTES = 28
 export const FINGERPRINT_BYTES = 16
 
 /** Identity is (topic, event_id). */
 export const KEY_SPACE_TOPIC = 0
-/** Reserved: identity is (source, id), as CloudEvents have it. */
+/** Identity is (source, event_id), as CloudEvents have it. */
 export const KEY_SPACE_SOURCE = 1
 
 /** Offsets within an event. */
@@ -43,21 +49,25 @@ export class MalformedCommandError extends Error {
 
 /** Events in the format above, back to back, without a command's head. */
 export interface EncodedEvents {
+  /** The oldest version of a command that can carry them. */
+  readonly version: number
   readonly count: number
   readonly bytes: Uint8Array
 }
 
 /** One command of all that arrived together; `receivedAtMs` is what every reader will be shown. */
 export function encodeCommand(batches: readonly EncodedEvents[], receivedAtMs: number): Uint8Array {
+  let version = VERSION_OF_EVENTS
   let count = 0
   let size = COMMAND_HEAD_BYTES
   for (const batch of batches) {
+    version = Math.max(version, batch.version)
     count += batch.count
     size += batch.bytes.length
   }
 
   const bytes = new Uint8Array(size)
-  writeCommandHead(bytes, receivedAtMs, count)
+  writeCommandHead(bytes, version, receivedAtMs, count)
   let at = COMMAND_HEAD_BYTES
   for (const batch of batches) {
     bytes.set(batch.bytes, at)
@@ -66,8 +76,13 @@ export function encodeCommand(batches: readonly EncodedEvents[], receivedAtMs: n
   return bytes
 }
 
-export function writeCommandHead(bytes: Uint8Array, receivedAtMs: number, count: number): void {
-  bytes[0] = COMMAND_VERSION
+export function writeCommandHead(
+  bytes: Uint8Array,
+  version: number,
+  receivedAtMs: number,
+  count: number,
+): void {
+  bytes[0] = version
   writeUint48(bytes, 1, receivedAtMs)
   writeUint32(bytes, 7, count)
 }
@@ -102,13 +117,17 @@ export function writeEventHead(
 export function openCommand(bytes: Uint8Array): EventWalk {
   const version = bytes[0]
   if (version === undefined) throw new MalformedCommandError('the command is empty')
-  if (version !== COMMAND_VERSION) {
+  if (version < VERSION_OF_EVENTS || version > COMMAND_VERSION_MAX) {
     throw new UnknownVersionError(
-      `a command of version ${version}; this release knows ${COMMAND_VERSION}`,
+      `a command of version ${version}; this release knows up to ${COMMAND_VERSION_MAX}`,
     )
   }
   if (bytes.length < COMMAND_HEAD_BYTES) throw new MalformedCommandError('its head is cut')
   return new EventWalk(bytes, COMMAND_HEAD_BYTES, readUint32(bytes, 7))
+}
+
+export function versionOf(command: Uint8Array): number {
+  return command[0]!
 }
 
 /** Of an opened command, in ms since 1970. */

@@ -16,7 +16,12 @@ export interface PublishLimits {
 /** The bytes are in the event format of node/command/format.ts. */
 export interface EdgeBatch extends EncodedEvents {
   /** In the order sent, for the answer. Decoded when first asked for. */
-  readonly ids: readonly EventId[]
+  readonly ids: readonly PublishedId[]
+}
+
+export interface PublishedId extends EventId {
+  /** Of CloudEvents, which are known by it and by their id. */
+  readonly source?: string
 }
 
 /** One event, an array or {"events":[…]}; or one event a line. */

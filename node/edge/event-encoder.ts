@@ -13,6 +13,7 @@ import {
   FINGERPRINT_AT,
   FINGERPRINT_BYTES,
   KEY_SPACE_TOPIC,
+  VERSION_OF_EVENTS,
   writeEventHead,
   writeUint16,
 } from '../command/format.ts'
@@ -332,6 +333,7 @@ export class EventEncoder {
 }
 
 class EncodedBatch implements EdgeBatch {
+  readonly version = VERSION_OF_EVENTS
   readonly count: number
   readonly bytes: Uint8Array
   #ids: EventId[] | null = null

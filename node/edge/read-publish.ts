@@ -55,7 +55,8 @@ export function readPublish(
   return events.finish()
 }
 
-function checkEncoding(body: Uint8Array): void {
+/** Strict UTF-8, without a byte-order mark, and not empty; throws malformed_json. */
+export function checkEncoding(body: Uint8Array): void {
   if (body.length === 0) throw malformed(0, 'the body is empty', 0)
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
     throw malformed(0, 'the body begins with a byte-order mark', 0)
@@ -158,6 +159,6 @@ function readLine(json: JsonScanner, events: EventEncoder): void {
   if (json.at < json.text.length) json.fail('the end of the line')
 }
 
-function malformed(offset: number, fault: string, index: number): SekaliError {
+export function malformed(offset: number, fault: string, index: number): SekaliError {
   return new SekaliError('malformed_json', `at byte ${offset}: ${fault}`, { offset, index })
 }

@@ -14,7 +14,10 @@ import {
   FINGERPRINT_AT,
   FINGERPRINT_BYTES,
   KEY_SPACE_AT,
+  KEY_SPACE_SOURCE,
+  KEY_SPACE_TOPIC,
   receivedAtMsOf,
+  versionOf,
   writeCommandHead,
   writeUint48,
 } from '../command/format.ts'
@@ -76,7 +79,7 @@ export interface Decision {
 export function readSetOf(commands: readonly EventWalk[]): ReadSet {
   let size = 0
   for (const walk of commands) size += walk.bytes.length
-  const arena = Buffer.allocUnsafe(size) // a key is shorter than its event
+  const arena = Buffer.allocUnsafe(size) // a key, even with a topic behind it, is shorter than its event
   let arenaEnd = 0
 
   const dedupKeys: Uint8Array[] = []
@@ -88,23 +91,25 @@ export function readSetOf(commands: readonly EventWalk[]): ReadSet {
 
   for (const walk of commands) {
     while (walk.next()) {
-      const { bytes, topicAt, eventIdAt, sourceAt } = walk
+      const isCloudEvent = walk.bytes[walk.start + KEY_SPACE_AT] === KEY_SPACE_SOURCE
+      const write = isCloudEvent ? writeSourceKey : writeTopicKey
       const keyAt = arenaEnd
-      writeDedupHead(arena, keyAt, bytes[walk.start + KEY_SPACE_AT]!, eventIdAt - topicAt)
-      arenaEnd += DEDUP_HEAD_BYTES
-      for (let at = topicAt; at < sourceAt; at++) arena[arenaEnd++] = bytes[at]!
+      const keyEnd = write(arena, keyAt, walk)
 
-      const dedup = arena.toString('latin1', keyAt, arenaEnd)
+      const dedup = arena.toString('latin1', keyAt, keyEnd)
       let number = dedupNumbers.get(dedup)
       if (number === undefined) {
         number = dedupKeys.length
         dedupNumbers.set(dedup, number)
-        dedupKeys.push(arena.subarray(keyAt, arenaEnd))
+        dedupKeys.push(arena.subarray(keyAt, keyEnd))
       }
       dedupOf.push(number)
 
-      const topicStart = keyAt + DEDUP_HEAD_BYTES
-      const topicEnd = topicStart + eventIdAt - topicAt
+      // Of an event of ours the topic stands in its key.
+      const topicStart = isCloudEvent ? keyEnd : keyAt + DEDUP_HEAD_BYTES
+      const topicEnd = topicStart + walk.eventIdAt - walk.topicAt
+      if (isCloudEvent) arena.set(walk.bytes.subarray(walk.topicAt, walk.eventIdAt), topicStart)
+      arenaEnd = isCloudEvent ? topicEnd : keyEnd
       const topic = arena.toString('latin1', topicStart, topicEnd)
       let topicNumber = topicNumbers.get(topic)
       if (topicNumber === undefined) {
@@ -117,6 +122,25 @@ export function readSetOf(commands: readonly EventWalk[]): ReadSet {
     walk.rewind()
   }
   return { dedupKeys, dedupOf, topics, topicOf }
+}
+
+/** (topic, event_id), which stand side by side; answers the end of the key. */
+function writeTopicKey(key: Uint8Array, start: number, walk: EventWalk): number {
+  const { bytes, topicAt, eventIdAt, sourceAt } = walk
+  writeDedupHead(key, start, KEY_SPACE_TOPIC, eventIdAt - topicAt)
+  let end = start + DEDUP_HEAD_BYTES
+  for (let at = topicAt; at < sourceAt; at++) key[end++] = bytes[at]!
+  return end
+}
+
+/** (source, event_id); answers the end of the key. */
+function writeSourceKey(key: Uint8Array, start: number, walk: EventWalk): number {
+  const { bytes, eventIdAt, sourceAt, timestampAt } = walk
+  writeDedupHead(key, start, KEY_SPACE_SOURCE, timestampAt - sourceAt)
+  let end = start + DEDUP_HEAD_BYTES
+  for (let at = sourceAt; at < timestampAt; at++) key[end++] = bytes[at]!
+  for (let at = eventIdAt; at < sourceAt; at++) key[end++] = bytes[at]!
+  return end
 }
 
 /** Throws ForeignStoreError; otherwise total. */
@@ -244,7 +268,7 @@ function partOf(command: Uint8Array, extents: readonly number[]): Uint8Array {
   for (let i = 0; i < extents.length; i += 2) size += extents[i + 1]! - extents[i]!
 
   const part = new Uint8Array(size)
-  writeCommandHead(part, receivedAtMsOf(command), extents.length / 2)
+  writeCommandHead(part, versionOf(command), receivedAtMsOf(command), extents.length / 2)
   let at = COMMAND_HEAD_BYTES
   for (let i = 0; i < extents.length; i += 2) {
     part.set(command.subarray(extents[i]!, extents[i + 1]!), at)

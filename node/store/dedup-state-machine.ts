@@ -38,6 +38,7 @@ import type { MakeDurable, SortedStore } from './sorted-store.ts'
 import { ForeignStoreError, StoreDamagedError } from './store-errors.ts'
 import { decodeTotals, digestText, EMPTY_TOTALS, encodeTotals, type Totals } from './totals.ts'
 import type {
+  CloudEventId,
   Digest,
   DigestScan,
   EntryOutcome,
@@ -46,6 +47,7 @@ import type {
   EventReader,
   Page,
   PageQuery,
+  RenderEvent,
   StoreStats,
   TopicsPage,
 } from './types.ts'
@@ -265,11 +267,11 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return this.#read(this.#queries.block(after, bytesMax, this.#position))
   }
 
-  get(topic: string, eventId: string): Promise<Uint8Array | null> {
-    return this.#read(this.#queries.get(topic, eventId, this.#position))
+  get(topic: string, eventId: string, render?: RenderEvent): Promise<Uint8Array | null> {
+    return this.#read(this.#queries.get(topic, eventId, this.#position, render))
   }
 
-  positionsOf(ids: readonly EventId[]): Promise<readonly (number | null)[]> {
+  positionsOf(ids: readonly (EventId | CloudEventId)[]): Promise<readonly (number | null)[]> {
     return this.#read(this.#queries.positionsOf(ids, this.#position))
   }
 

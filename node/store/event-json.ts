@@ -3,7 +3,12 @@
 // The payload goes out as it came in. Names are quoted without being decoded unless one holds a character that
 // JSON wants escaped.
 
-import { type EventWalk, receivedAtMsOf } from '../command/format.ts'
+import {
+  type EventWalk,
+  KEY_SPACE_AT,
+  KEY_SPACE_SOURCE,
+  receivedAtMsOf,
+} from '../command/format.ts'
 
 const POSITION = Buffer.from('{"position":')
 const TOPIC = Buffer.from(',"topic":')
@@ -13,6 +18,8 @@ const SOURCE = Buffer.from(',"source":')
 const PAYLOAD = Buffer.from(',"payload":')
 const RECEIVED_AT = Buffer.from(',"received_at":"')
 const END = Buffer.from('"}')
+/** Who compares ids must know that this one is not known by its topic. */
+const END_OF_CLOUD_EVENT = Buffer.from('","cloudevent":true}')
 /** All of the above, a position, a date and eight quotes, with room to spare. */
 const FRAME_BYTES = 192
 /** A byte becomes at most a \u escape. */
@@ -34,7 +41,8 @@ export function eventJson(walk: EventWalk, position: number): Uint8Array {
   at = append(out, at, bytes.subarray(payloadAt, end))
   at = append(out, at, RECEIVED_AT)
   at += out.write(new Date(receivedAtMsOf(bytes)).toISOString(), at, 'latin1')
-  at = append(out, at, END)
+  const isCloudEvent = bytes[walk.start + KEY_SPACE_AT] === KEY_SPACE_SOURCE
+  at = append(out, at, isCloudEvent ? END_OF_CLOUD_EVENT : END)
   return out.subarray(0, at)
 }
 

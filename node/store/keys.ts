@@ -1,7 +1,7 @@
 // Where everything stands in the database: the only file that knows the layout of keys and small values.
 //
 //   e · position u48                        → a command of what an entry accepted, under its first position
-//   d · key space u8 · topic u16+bytes · id → position u48 · fingerprint 16
+//   d · key space u8 · topic u16+bytes · id → position u48 · fingerprint 16; of a CloudEvent, source for topic
 //   t · topic u16+bytes · position u48      → of one topic after one entry: events so far u48 · last position u48
 //   n · topic                               → position u48 of the topic's first event; sorted by name
 //   m · name                                → marks of the store itself
@@ -46,22 +46,23 @@ export function entryPosition(key: Uint8Array): number {
 
 export const DEDUP_HEAD_BYTES = 4
 
-/** Writes the head of a dedup key; topic and id follow it as they stand in the event. */
+/** Writes the head of a dedup key; topic or source, and id, follow it as they stand in the event. */
 export function writeDedupHead(
   bytes: Uint8Array,
   at: number,
   keySpace: number,
-  topicBytes: number,
+  scopeBytes: number,
 ): void {
   bytes[at] = DEDUP
   bytes[at + 1] = keySpace
-  writeUint16(bytes, at + 2, topicBytes)
+  writeUint16(bytes, at + 2, scopeBytes)
 }
 
-export function dedupKey(keySpace: number, topic: string, eventId: string): Uint8Array {
-  const topicBytes = Buffer.from(topic)
-  const key = Buffer.concat([Buffer.alloc(DEDUP_HEAD_BYTES), topicBytes, Buffer.from(eventId)])
-  writeDedupHead(key, 0, keySpace, topicBytes.length)
+/** `scope`: the topic; of a CloudEvent, the source. */
+export function dedupKey(keySpace: number, scope: string, eventId: string): Uint8Array {
+  const scopeBytes = Buffer.from(scope)
+  const key = Buffer.concat([Buffer.alloc(DEDUP_HEAD_BYTES), scopeBytes, Buffer.from(eventId)])
+  writeDedupHead(key, 0, keySpace, scopeBytes.length)
   return key
 }
 

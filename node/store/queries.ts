@@ -3,7 +3,12 @@
 // What stands at or below that position never changes, so no snapshot of the database is needed; what stands above it
 // is not looked at. A page looks at a bounded number of events and then says where to go on.
 
-import { type EventWalk, KEY_SPACE_TOPIC, openCommand } from '../command/format.ts'
+import {
+  type EventWalk,
+  KEY_SPACE_SOURCE,
+  KEY_SPACE_TOPIC,
+  openCommand,
+} from '../command/format.ts'
 import { instantOf } from '../edge/timestamp.ts'
 import { eventJson } from './event-json.ts'
 import {
@@ -21,7 +26,16 @@ import { type KeyRange, lastOf, pairsOf, type SortedStore } from './sorted-store
 import { StoreDamagedError } from './store-errors.ts'
 import { topicStateAt } from './topic-counts.ts'
 import { parseTopicPattern } from './topic-pattern.ts'
-import type { EventBlock, EventId, Page, PageQuery, TopicSummary, TopicsPage } from './types.ts'
+import type {
+  CloudEventId,
+  EventBlock,
+  EventId,
+  Page,
+  PageQuery,
+  RenderEvent,
+  TopicSummary,
+  TopicsPage,
+} from './types.ts'
 
 /** Events looked at for one page, unless the query says otherwise. */
 export const SCAN_EVENTS_MAX = 20_000
@@ -65,7 +79,7 @@ export class StoreQueries {
     const { render = eventJson, bytesMax = PAGE_BYTES_MAX } = query
     const { descending } = span
     const pattern = query.topic === undefined ? null : parseTopicPattern(query.topic)
-    if (query.eventId !== undefined && pattern !== null) return this.#pageOfOne(query, span)
+    if (query.eventId !== undefined) return this.#pageOfOne(query, span)
 
     const fits = filterOf(query, pattern === null || pattern.exact ? null : pattern.matches)
     const topic = pattern?.exact ? Buffer.from(pattern.text) : null
@@ -123,18 +137,30 @@ export class StoreQueries {
     }
   }
 
-  async get(topic: string, eventId: string, last: number): Promise<Uint8Array | null> {
+  async get(
+    topic: string,
+    eventId: string,
+    last: number,
+    render: RenderEvent = eventJson,
+  ): Promise<Uint8Array | null> {
     const [position] = await this.positionsOf([{ topic, event_id: eventId }], last)
     if (position === null || position === undefined) return null
     const span = { from: position, to: position, descending: false }
     for await (const value of this.#values(span)) {
-      for (const at of step(value, span)) return eventJson(value.walk, at)
+      for (const at of step(value, span)) return render(value.walk, at)
     }
     throw new StoreDamagedError(`position ${position} is missing`)
   }
 
-  async positionsOf(ids: readonly EventId[], last: number): Promise<(number | null)[]> {
-    const keys = ids.map(({ topic, event_id }) => dedupKey(KEY_SPACE_TOPIC, topic, event_id))
+  async positionsOf(
+    ids: readonly (EventId | CloudEventId)[],
+    last: number,
+  ): Promise<(number | null)[]> {
+    const keys = ids.map((id) =>
+      'id' in id
+        ? dedupKey(KEY_SPACE_SOURCE, id.source, id.id)
+        : dedupKey(KEY_SPACE_TOPIC, id.topic, id.event_id),
+    )
     const found = await this.#store.getMany(keys)
     return found.map((value, i) => {
       const position = value === undefined ? Number.POSITIVE_INFINITY : positionIn(value)
@@ -158,8 +184,10 @@ export class StoreQueries {
   }
 
   async #pageOfOne(query: PageQuery, span: Span): Promise<Omit<Page, 'reached'>> {
-    const { topic, eventId, render = eventJson } = query
-    const [position] = await this.positionsOf([{ topic: topic!, event_id: eventId! }], span.to)
+    const { topic, source, eventId, render = eventJson } = query
+    const id =
+      topic === undefined ? { source: source!, id: eventId! } : { topic, event_id: eventId! }
+    const [position] = await this.positionsOf([id], span.to)
     if (position === null || position === undefined || position < span.from) {
       return { events: [], next: null }
     }
@@ -253,8 +281,10 @@ function filterOf(
 }
 
 /** Half a surrogate pair became U+FFFD in the key, which may stand for an event of that very name. */
-function isWellFormed({ topic, event_id }: EventId): boolean {
-  return topic.isWellFormed() && event_id.isWellFormed()
+function isWellFormed(id: EventId | CloudEventId): boolean {
+  return 'id' in id
+    ? id.source.isWellFormed() && id.id.isWellFormed()
+    : id.topic.isWellFormed() && id.event_id.isWellFormed()
 }
 
 function hasTopic(walk: EventWalk, topic: Buffer): boolean {

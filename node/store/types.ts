@@ -11,6 +11,12 @@ export interface EventId {
   readonly event_id: string
 }
 
+/** A CloudEvent is known by these two; its topic is not part of what it is. */
+export interface CloudEventId {
+  readonly source: string
+  readonly id: string
+}
+
 /** One byte an event in EntryOutcome.flags; a conflict is a kind of duplicate. */
 export const ACCEPTED = 0
 export const DUPLICATE = 1
@@ -33,7 +39,7 @@ export type RenderEvent = (walk: EventWalk, position: number) => Uint8Array
 export interface PageQuery {
   /** An exact topic, or a pattern (see topic-pattern.ts); absent: all. */
   readonly topic?: string
-  /** Only beside an exact topic. */
+  /** Beside an exact topic: that event. Beside a source and no topic: the CloudEvent of these two. */
   readonly eventId?: string
   /** asc: above this position; desc: below it. Absent: from the beginning, or from the newest. */
   readonly after?: number
@@ -120,10 +126,10 @@ export interface EventReader {
   page(query: PageQuery): Promise<Page>
   /** From the first event above `after`, for about so many bytes; null: nothing is stored above it. */
   block(after: number, bytesMax: number): Promise<EventBlock | null>
-  /** The event's JSON text in UTF-8; null: never accepted. */
-  get(topic: string, eventId: string): Promise<Uint8Array | null>
+  /** The event, by default its JSON text in UTF-8; null: never accepted. */
+  get(topic: string, eventId: string, render?: RenderEvent): Promise<Uint8Array | null>
   /** In the order asked; null: never accepted. */
-  positionsOf(ids: readonly EventId[]): Promise<readonly (number | null)[]>
+  positionsOf(ids: readonly (EventId | CloudEventId)[]): Promise<readonly (number | null)[]>
   /** By name, in the order of their UTF-8 bytes. */
   topics(after: string | null, limit: number): Promise<TopicsPage>
   /** Reads everything and sums it again; lets other work through while it does. */

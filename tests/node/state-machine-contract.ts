@@ -104,6 +104,34 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         expect(outcome?.accepted).toBe(pairs.length)
       })
 
+      test('a CloudEvent is known by source and id, apart from events of ours and whatever its topic', async () => {
+        const cloudEvent = { source: 's', cloudevent: true } as const
+        const log: readonly TestEntry[] = [
+          [e('a', '1', { source: 's' }), e('a', '1', cloudEvent)],
+          [e('b', '1', cloudEvent), e('a', '1', { ...cloudEvent, source: 't' }), e('s', '1')],
+          [e('a', '1', cloudEvent), e('a', '1', { source: 's' })],
+        ]
+        const outcomes = await machine.apply(logOf(log))
+
+        expect(outcomes.map(shown)).toEqual([
+          ['accepted 1', 'accepted 2'],
+          ['conflict 2', 'accepted 3', 'accepted 4'],
+          ['duplicate 2', 'duplicate 1'],
+        ])
+        const ids = [
+          { source: 's', id: '1' },
+          { source: 't', id: '1' },
+          { source: 'a', id: '1' },
+          e('a', '1'),
+        ]
+        expect(await machine.positionsOf(ids)).toEqual([2, 3, null, 1])
+        expect((await machine.topics(null, 10)).topics).toEqual([
+          { topic: 'a', events: 3, last_position: 3 },
+          { topic: 's', events: 1, last_position: 4 },
+        ])
+        expect((await machine.verifyDigest()).faults).toEqual([])
+      })
+
       test('an entry of nothing but duplicates stores nothing and is counted', async () => {
         await machine.apply(logOf([[e('a', '1')]]))
         const { digest } = machine.digest()

@@ -15,9 +15,10 @@ import {
   UnknownVersionError,
   writeUint48,
 } from '../../../node/command/format.ts'
+import { readCloudEvents } from '../../../node/edge/read-cloud-events.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
 
-const LIMITS = { batchEventsMax: 100, eventBytesMax: 4_096 }
+const LIMITS = { batchEventsMax: 100, eventBytesMax: 4_096, bodyBytesMax: 65_536 }
 
 const batchOf = (...events: object[]) =>
   readPublish(Buffer.from(JSON.stringify(events)), 'json', LIMITS, 0)
@@ -73,6 +74,30 @@ describe('golden bytes: a change of them is a new version', () => {
     expect(Buffer.from(COMMAND).toString('hex')).toBe(bytes)
   })
 
+  test('of a command with a CloudEvent: version 2, and its source as part of its identity', () => {
+    const text = '{"specversion":"1.0","id":"1","source":"/s","type":"a.b","data":{"n":1}}'
+    const options = { limits: LIMITS, receivedAtMs: 0, topic: null }
+    const cloudEvents = readCloudEvents(Buffer.from(text), 'structured', options)
+    const content = [
+      ['id', '1'],
+      ['source', '/s'],
+      ['specversion', '1.0'],
+      ['type', 'a.b'],
+    ]
+    const covered = JSON.stringify(['a.b', content, '{"n":1}'])
+    const fingerprint = createHash('sha256').update(covered).digest('hex').slice(0, 32)
+
+    expect(Buffer.from(encodeCommand([cloudEvents, batchOf(SECOND)], 1)).toString('hex')).toBe(
+      [
+        ...['02', '000000000001', '00000002'],
+        ...['00000082', '01', fingerprint, '0003', '0001', '0002', '18'],
+        ...['612e62', '31', '2f73', Buffer.from('1970-01-01T00:00:00.000Z').toString('hex')],
+        Buffer.from(text).toString('hex'),
+        ...golden.slice(12).flatMap(([, ...hex]) => hex),
+      ].join(''),
+    )
+  })
+
   test('of a fingerprint: topic and source with their lengths, then the canonical payload', () => {
     const covered = '\0\u0003a.b\0\u0001s{"a":"x","b":[1.5,null]}'
     const fingerprint = createHash('sha256').update(covered).digest('hex').slice(0, 32)
@@ -118,7 +143,7 @@ describe('a command', () => {
 
 describe('what is not one', () => {
   test('an unknown version is told apart from damage: the node must stop', () => {
-    for (const version of [0, 2, 255]) {
+    for (const version of [0, 3, 255]) {
       const other = Uint8Array.from(COMMAND)
       other[0] = version
 

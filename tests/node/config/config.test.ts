@@ -10,6 +10,7 @@ import {
   readConfig,
 } from '../../../node/config/config.ts'
 import { entryBytesMax } from '../../../node/config/relations.ts'
+import { readCloudEvents } from '../../../node/edge/read-cloud-events.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
 import { DEFAULT_LIMITS } from '../../../raft/transport/limits.ts'
 
@@ -101,6 +102,25 @@ describe('what is in force by default', () => {
       })
       expect(entry.length).toBeLessThanOrEqual(allowed)
     }
+  })
+
+  test('nor do CloudEvents, whose ids are stored twice', () => {
+    const { limits } = config()
+    const long = 'é'.repeat(255)
+    const events = (count: number) =>
+      JSON.stringify(
+        Array.from({ length: count }, (_, i) => ({
+          ...{ specversion: '1.0', id: `${i}`.padStart(255, 'é'), source: long, type: long },
+        })),
+      )
+    const read = (count: number) =>
+      readCloudEvents(Buffer.from(events(count)), 'batched', {
+        ...{ limits, receivedAtMs: 0, topic: null },
+      })
+
+    expect(encodeCommand([read(2_000)], 0).length).toBeLessThan(entryBytesMax(limits))
+    expect(events(5_000).length).toBeLessThan(limits.bodyBytesMax)
+    expect(() => read(5_000)).toThrow('more than 8388608 bytes')
   })
 })
 

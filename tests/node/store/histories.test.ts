@@ -9,7 +9,7 @@ import type { EntryOutcome, PageQuery } from '../../../node/store/types.ts'
 import type { Checkpoint, Entry } from '../../../raft/core/types.ts'
 import { contentsOf, JournalStore } from './journal-store.ts'
 import { anyGroups, anyLog, inGroups, logOf, type TestEntry } from './logs.ts'
-import { Model } from './model.ts'
+import { Model, type ModelEvent } from './model.ts'
 
 interface Node {
   readonly store: JournalStore
@@ -250,7 +250,7 @@ describe('against a Map', () => {
           lastPosition: model.events.length,
         })
         for (const event of model.events) {
-          const stored = await machine.get(event.topic, event.event_id)
+          const stored = await storedOf(machine, event)
           expect(JSON.parse(String(Buffer.from(stored!)))).toEqual(event)
         }
         expect((await machine.topics(null, 100)).topics).toEqual(
@@ -262,6 +262,16 @@ describe('against a Map', () => {
       }),
       { numRuns },
     ))
+
+  /** By what it is known by. */
+  async function storedOf(machine: DedupStateMachine, event: ModelEvent) {
+    const { topic, source, event_id: eventId, cloudevent } = event
+    if (cloudevent === undefined) return machine.get(topic, eventId)
+    const { events } = await machine.page({ source, eventId, limit: 10, order: 'asc' })
+    expect(events).toHaveLength(1)
+    expect(await machine.positionsOf([{ source, id: eventId }])).toEqual([event.position])
+    return events[0]
+  }
 
   test('pages, followed to their end, show each fitting event once and in order', () => {
     const anyQuery: fc.Arbitrary<PageQuery> = fc.record(

@@ -1,6 +1,6 @@
 // What the state machine should answer, in the simplest way there is: one Map, one event at a time.
 
-import type { TestEntry, TestEvent } from './logs.ts'
+import { cloudEventOf, type TestEntry, type TestEvent } from './logs.ts'
 
 export interface Decided {
   readonly position: number
@@ -15,6 +15,7 @@ export interface ModelEvent {
   readonly timestamp: string
   readonly payload: object
   readonly received_at: string
+  readonly cloudevent?: true
 }
 
 export class Model {
@@ -22,7 +23,7 @@ export class Model {
   received = 0
   conflicts = 0
   #index = 0
-  readonly #byId = new Map<string, ModelEvent>()
+  readonly #byId = new Map<string, { readonly position: number; readonly content: string }>()
 
   /** null: an entry without events. */
   apply(entry: TestEntry): Decided[] | null {
@@ -35,24 +36,26 @@ export class Model {
     return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   }
 
-  #decide({ topic, event_id, source = '', timestamp, payload = {} }: TestEvent): Decided {
+  #decide(sent: TestEvent): Decided {
+    const { topic, event_id, source = '', timestamp, payload = {}, cloudevent } = sent
     this.received += 1
     const receivedAt = new Date(1_000 * this.#index).toISOString()
-    const key = JSON.stringify([topic, event_id])
+    const key = JSON.stringify(cloudevent ? ['source', source, event_id] : [topic, event_id])
+    const content = JSON.stringify([topic, source, payload])
     const known = this.#byId.get(key)
     if (known !== undefined) {
-      const same =
-        JSON.stringify([known.source, known.payload]) === JSON.stringify([source, payload])
+      const same = known.content === content
       if (!same) this.conflicts += 1
       return { position: known.position, outcome: same ? 'duplicate' : 'conflict' }
     }
     const position = this.events.length + 1
-    const event = {
-      ...{ position, topic, event_id, timestamp: timestamp ?? receivedAt, source, payload },
+    this.#byId.set(key, { position, content })
+    this.events.push({
+      ...{ position, topic, event_id, timestamp: timestamp ?? receivedAt, source },
+      payload: cloudevent ? cloudEventOf(sent) : payload,
       received_at: receivedAt,
-    }
-    this.#byId.set(key, event)
-    this.events.push(event)
+      ...(cloudevent && { cloudevent }),
+    })
     return { position, outcome: 'accepted' }
   }
 }
