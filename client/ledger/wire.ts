@@ -15,8 +15,20 @@ export function sentEvent(
 }
 
 export function shownEvent(event: StoredEvent): ShownEvent {
-  const { topic, event_id: eventId, position } = event
-  return { topic, eventId, position, hash: hashOf(event) }
+  return {
+    topic: event.topic,
+    eventId: ledgerId(event),
+    position: event.position,
+    hash: hashOf(event),
+  }
+}
+
+/**
+ * What the ledger knows an event by, beside its topic. A CloudEvent is known by its source and id, so that neither another
+ * of the same id nor an event of ours is taken for a second copy of it.
+ */
+export function ledgerId(event: Pick<StoredEvent, 'event_id' | 'source' | 'cloudevent'>): string {
+  return event.cloudevent ? JSON.stringify([event.source, event.event_id]) : event.event_id
 }
 
 export function publishedAnswer(answer: Pick<PublishAnswer, 'results'>): Answer {

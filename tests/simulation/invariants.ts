@@ -3,7 +3,7 @@
 // They believe no node: what is durable they know from the disk (memory.ts), what was promised from the wire, what was
 // applied from the state machine. What clients see (I10, I11, I14, I15) is the ledger's to judge.
 
-import { openCommand } from '../../node/command/format.ts'
+import { KEY_SPACE_AT, KEY_SPACE_SOURCE, openCommand } from '../../node/command/format.ts'
 import { ACCEPTED, CONFLICT, DUPLICATE, type EntryOutcome } from '../../node/store/types.ts'
 import type {
   Entry,
@@ -415,9 +415,11 @@ export class DecidesAsTheModel implements Observer {
     const positions = new Float64Array(walk.count)
     const flags = new Uint8Array(walk.count)
     while (walk.next()) {
-      const { bytes, start, topicAt, eventIdAt, sourceAt, seen } = walk
+      const { bytes, start, topicAt, eventIdAt, sourceAt, timestampAt, seen } = walk
       const text = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString()
-      const key = JSON.stringify([text(topicAt, eventIdAt), text(eventIdAt, sourceAt)])
+      const isCloudEvent = bytes[start + KEY_SPACE_AT] === KEY_SPACE_SOURCE
+      const scope = isCloudEvent ? text(sourceAt, timestampAt) : text(topicAt, eventIdAt)
+      const key = JSON.stringify([isCloudEvent, scope, text(eventIdAt, sourceAt)])
       const fingerprint = Buffer.from(bytes.subarray(start + 5, start + 21)).toString('hex')
       let stored = this.#stored.get(key)
       flags[seen - 1] =

@@ -76,6 +76,7 @@ export const MARKS = [
   'all nodes are down at once',
   'a paused leader finds itself deposed',
   'a publish is accepted',
+  'a CloudEvent is accepted',
   'a publish is a duplicate',
   'a publish is a duplicate with other content',
   'a publish has no known outcome',

@@ -13,10 +13,17 @@ import type {
   ShownEvent,
 } from '../../client/ledger/history.ts'
 import type { Ledger } from '../../client/ledger/ledger.ts'
-import { readPublish } from '../../node/edge/read-publish.ts'
+import { ledgerId } from '../../client/ledger/wire.ts'
 import { ACCEPTED, CONFLICT, type EntryOutcome, type StoreStats } from '../../node/store/types.ts'
 import type { Mark } from './marks.ts'
 import type { Observed, Observer } from './observer.ts'
+import {
+  cloudEventOf,
+  eventAt,
+  isCloudEventId,
+  isOfCloudEvents,
+  readBody,
+} from './sim-cloud-events.ts'
 import type { Running, SimNode } from './sim-node.ts'
 import type { Stream } from './stream.ts'
 import { MS, type World } from './world.ts'
@@ -44,7 +51,7 @@ export interface Workload {
   readonly triesMax: number
 }
 
-const PUBLISH_LIMITS = { batchEventsMax: 100, eventBytesMax: 64 * 1024 }
+const PUBLISH_LIMITS = { batchEventsMax: 100, eventBytesMax: 64 * 1024, bodyBytesMax: 1024 * 1024 }
 const LATENCY_US = 1 * MS
 /** Codes that promise that nothing of the publish is stored. */
 const NOT_STORED = new Set(['no_leader', 'stopping', 'rebuilding'])
@@ -197,15 +204,21 @@ export class SimClients implements Observer {
     const { batchMax, otherContent, paddingMax } = this.#workload
     const random = this.#random
     const count = random.chance(0.7) ? 1 : random.between(1, batchMax)
-    return Array.from({ length: count }, () => {
+    const events = Array.from({ length: count }, () => {
       const eventId = `e${random.below(this.#workload.ids)}`
       const topic = this.#topic()
       const variant = random.chance(otherContent) ? random.between(1, 3) : 0
       const padding = 'x'.repeat((topic.length * 7 + eventId.length * 13) % (paddingMax + 1))
       const payload = { variant, padding }
       const source = variant === 2 ? 'elsewhere' : 'here'
-      return eventOf(topic, eventId, source, payload)
+      return { topic, eventId, source, payload }
     })
+    const asCloudEvents = isCloudEventId(events[0]!.eventId)
+    return events.map(({ topic, eventId, source, payload }) =>
+      asCloudEvents
+        ? cloudEventOf(topic, eventId, payload)
+        : eventOf(topic, eventId, source, payload),
+    )
   }
 
   #topic(): string {
@@ -280,7 +293,7 @@ export class SimClients implements Observer {
     const told = (answer: Answer) => ({ answer, lastPosition: machine.stats().lastPosition })
     const refused = { answer: { type: 'refused' } as const, lastPosition: 0 }
     if (request.type === 'publish') {
-      const batch = readPublish(Buffer.from(body!), 'json', PUBLISH_LIMITS, this.#world.nowMs)
+      const batch = readBody(body!, PUBLISH_LIMITS, this.#world.nowMs)
       try {
         const outcome = await aggregator.publish(batch, deadlineMs)
         return told(published(outcome))
@@ -317,8 +330,10 @@ export class SimClients implements Observer {
     this.#world.trace.note('client', kind)
     if (answer.type === 'published') {
       for (const outcome of answer.outcomes)
-        if (outcome.type === 'accepted') this.#reached('a publish is accepted')
-        else if (outcome.type === 'duplicate') {
+        if (outcome.type === 'accepted') {
+          this.#reached('a publish is accepted')
+          if (isOfCloudEvents(request)) this.#reached('a CloudEvent is accepted')
+        } else if (outcome.type === 'duplicate') {
           this.#reached('a publish is a duplicate')
           if (outcome.conflict) this.#reached('a publish is a duplicate with other content')
         }
@@ -354,7 +369,7 @@ type ReadRequest = Exclude<Request, { type: 'publish' }>
 export async function readFrom(machine: Running['machine'], request: ReadRequest): Promise<Answer> {
   switch (request.type) {
     case 'get': {
-      const found = await machine.get(request.topic, request.eventId)
+      const found = await eventAt(machine, request.topic, request.eventId)
       if (found === null) return { type: 'absent' }
       const { position, hash } = shownIn(found)
       return { type: 'present', position, hash }
@@ -379,8 +394,8 @@ export function shownIn(json: Uint8Array): ShownEvent {
   const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()
   return remembered(SHOWN, text, () => {
     const event = JSON.parse(text)
-    const { topic, event_id: eventId, position } = event
-    return { topic, eventId, position, hash: contentHash(event) }
+    const { topic, position } = event
+    return { topic, eventId: ledgerId(event), position, hash: contentHash(event) }
   })
 }
 
