@@ -11,8 +11,8 @@ import {
   type EventsPage,
   eventsPageSchema,
   type Order,
-  type SeenAnswer,
-  seenAnswerSchema,
+  type SeenEventsAnswer,
+  seenEventsAnswerSchema,
   type TopicsPage,
   topicsPageSchema,
 } from './contract/read.ts'
@@ -75,7 +75,7 @@ export interface EventsQuery extends ReadOptions {
   readonly pageSize?: number
 }
 
-export type SeenId = SeenAnswer['results'][number]
+export type SeenId = SeenEventsAnswer['results'][number]
 export type TopicSummary = TopicsPage['topics'][number]
 
 const DEADLINE_MS = 30_000
@@ -167,7 +167,7 @@ export class Sekali {
         ids: asked.map(({ topic, event_id }) => ({ topic, event_id })),
       })
       const path = pathOf('/seen', this.#freshness(options))
-      const answer = await this.#read({ method: 'POST', path, body }, seenAnswerSchema, span)
+      const answer = await this.#read({ method: 'POST', path, body }, seenEventsAnswerSchema, span)
       results.push(...answer.results)
     }
     return results

@@ -11,6 +11,9 @@ export const HEADERS = {
   applied: 'sekali-applied',
   /** Position of the last event this node has applied: good as min_position on any node. */
   position: 'sekali-position',
-  /** On an answered publish: accepted, duplicate or mixed, for clients that see no body. */
+  /** On an answered publish: accepted, duplicate, mixed, or none (of no events), for clients that see no body. */
   outcome: 'sekali-outcome',
 } as const
+
+/** On pages that have no place for it in the body: the `after` of the next page. */
+export const NEXT_HEADER = 'sekali-next'

@@ -2,7 +2,13 @@
 // tells what became of each event, in the order sent.
 
 import { z } from 'zod'
-import { eventSchema } from './event.ts'
+import { eventSchema, topicSchema } from './event.ts'
+
+export const publishQuerySchema = z.object({
+  topic: topicSchema.optional().meta({
+    description: 'With CloudEvents only: stands for their types as the topic.',
+  }),
+})
 
 export const publishRequestSchema = z
   .union([
@@ -16,6 +22,9 @@ export const publishResultSchema = z
   .object({
     topic: z.string(),
     event_id: z.string(),
+    source: z.string().optional().meta({
+      description: 'Of CloudEvents, which are known by it and by their id (event_id).',
+    }),
     outcome: z.enum(['accepted', 'duplicate']),
     position: z.int().positive().meta({ description: "For a duplicate: the first copy's." }),
     conflict: z

@@ -28,7 +28,10 @@ export const eventsQuerySchema = z.object({
     description:
       'A topic, or a pattern: * is one level, ** none or more at the end, > one or more.',
   }),
-  event_id: z.string().optional().meta({ description: 'Only beside an exact topic.' }),
+  event_id: z.string().optional().meta({
+    description:
+      'Beside an exact topic: that event. Beside a source and no topic: the CloudEvent known by these two.',
+  }),
   after: z.int().nonnegative().optional().meta({
     description: 'A position, or `next` of the page before; with order=desc it means below.',
   }),
@@ -60,27 +63,29 @@ export const eventsPageSchema = z
   .object({ events: z.array(storedEventSchema), next: cursorSchema })
   .meta({ id: 'EventsPage' })
 
+const eventIdentitySchema = z.strictObject({ topic: z.string(), event_id: z.string() })
+const cloudEventIdentitySchema = z.strictObject({ source: z.string(), id: z.string() })
+
 /** A question, not a publish: any string may be asked for, and one that could never be stored was never seen. */
 export const seenRequestSchema = z
   .strictObject({
     ids: z
-      .array(z.strictObject({ topic: z.string(), event_id: z.string() }))
+      .array(z.union([eventIdentitySchema, cloudEventIdentitySchema]))
       .min(1)
       .max(SEEN_IDS_MAX),
   })
   .meta({ id: 'SeenRequest' })
 
+const position = { position: z.int().positive().nullable() }
+const seenEventSchema = z.object({ topic: z.string(), event_id: z.string(), ...position })
+const seenCloudEventSchema = z.object({ source: z.string(), id: z.string(), ...position })
+
 export const seenAnswerSchema = z
-  .object({
-    results: z.array(
-      z.object({
-        topic: z.string(),
-        event_id: z.string(),
-        position: z.int().positive().nullable(),
-      }),
-    ),
-  })
+  .object({ results: z.array(z.union([seenEventSchema, seenCloudEventSchema])) })
   .meta({ id: 'SeenAnswer' })
+
+/** The answer to who asked for no CloudEvent. */
+export const seenEventsAnswerSchema = z.object({ results: z.array(seenEventSchema) })
 
 export const topicsPageSchema = z
   .object({
@@ -98,4 +103,5 @@ export const topicsPageSchema = z
 export type EventsPage = z.infer<typeof eventsPageSchema>
 export type SeenRequest = z.infer<typeof seenRequestSchema>
 export type SeenAnswer = z.infer<typeof seenAnswerSchema>
+export type SeenEventsAnswer = z.infer<typeof seenEventsAnswerSchema>
 export type TopicsPage = z.infer<typeof topicsPageSchema>

@@ -4,6 +4,7 @@
 // at the edge), so nothing has to be split here; another rendering has to keep that too.
 
 import type { EventWalk } from '../command/format.ts'
+import { cloudEventJson } from '../store/cloud-event-json.ts'
 import { eventJson } from '../store/event-json.ts'
 import type { RenderEvent } from '../store/types.ts'
 
@@ -27,6 +28,9 @@ export function streamFormat(name: string, render: RenderEvent): EventFormat {
 
 /** Events as GET /events shows them. */
 export const EVENT_STREAM = streamFormat('events', eventJson)
+
+/** The same as CloudEvents. */
+export const CLOUD_EVENT_STREAM = streamFormat('cloudevents', cloudEventJson)
 
 const NOTHING = new Uint8Array(0)
 

@@ -7,6 +7,7 @@ import { Hono } from 'hono'
 import { SekaliError } from '../../client/errors.ts'
 import { answerEmpty } from './answer.ts'
 import { type Api, type Call, type Handler, rawPath } from './api.ts'
+import { webhookPermission } from './cloud-events.ts'
 import { clusterRoute } from './cluster.ts'
 import { eventRoute, eventsRoute } from './events.ts'
 import { healthRoute, livezRoute, readyzRoute } from './health.ts'
@@ -93,7 +94,10 @@ function elsewhere(api: Api, call: Call): Response {
   if (allow === null) {
     return problemAnswer(api, new SekaliError('not_found', 'there is nothing here'), path)
   }
-  if (method === 'OPTIONS') return answerEmpty(api.backend, { allow })
+  if (method === 'OPTIONS') {
+    const permission = path === '/publish' ? webhookPermission(call) : {}
+    return answerEmpty(api.backend, { allow, ...permission })
+  }
   const error = new SekaliError('method_not_allowed', `this path takes ${allow}`)
   return problemAnswer(api, error, path, { allow })
 }

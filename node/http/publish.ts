@@ -9,8 +9,9 @@ import type { BodyFormat, EdgeBatch } from '../edge/edge-batch.ts'
 import { readPublish } from '../edge/read-publish.ts'
 import { ACCEPTED, CONFLICT, type EntryOutcome } from '../store/types.ts'
 import { answerJson } from './answer.ts'
-import type { Api, Handler } from './api.ts'
+import type { Api, Call, Handler } from './api.ts'
 import { mediaType, readBody } from './body.ts'
+import { cloudEventsReader } from './cloud-events.ts'
 import { readQuery } from './query.ts'
 
 /** Nothing given is read as JSON. curl's default (a form) is refused, since '+' and '&' would be lost in it. */
@@ -32,12 +33,12 @@ export function publishRoute(api: Api): Handler {
       taken += bytes
     }
     try {
-      readQuery(call.req.url, [])
-      const format = bodyFormat(call.req.header('content-type'))
+      const read = cloudEventsReader(call, limits) ?? eventsReader(call, limits)
       door.knock()
       const body = await readBody(call, { bytesMax: limits.bodyBytesMax, take })
-      const batch = readPublish(body, format, limits, api.wallMs())
-      return publishAnswer(api, batch, await propose(api, batch))
+      const batch = read(body, api.wallMs())
+      // A batch of no CloudEvents is a success, and there is nothing to propose.
+      return publishAnswer(api, batch, batch.count === 0 ? NOTHING : await propose(api, batch))
     } catch (error) {
       door.rejected += 1
       throw error
@@ -45,6 +46,21 @@ export function publishRoute(api: Api): Handler {
       door.giveBack(taken)
     }
   }
+}
+
+const NOTHING: EntryOutcome = {
+  count: 0,
+  positions: new Float64Array(0),
+  flags: new Uint8Array(0),
+  accepted: 0,
+}
+
+/** How to read a body of our own events. */
+function eventsReader(call: Call, limits: Api['limits']) {
+  readQuery(call.req.url, [])
+  const format = bodyFormat(call.req.header('content-type'))
+  return (body: Uint8Array, receivedAtMs: number): EdgeBatch =>
+    readPublish(body, format, limits, receivedAtMs)
 }
 
 async function propose(api: Api, batch: EdgeBatch): Promise<EntryOutcome> {
@@ -66,7 +82,7 @@ function bodyFormat(contentType: string | undefined): BodyFormat {
       : ''
   throw new SekaliError(
     'unsupported_media_type',
-    `/publish takes application/json and application/x-ndjson${hint}`,
+    `/publish takes application/json, application/x-ndjson and CloudEvents${hint}`,
     { field: 'content-type' },
   )
 }
@@ -76,15 +92,20 @@ function publishAnswer(api: Api, batch: EdgeBatch, outcome: EntryOutcome): Respo
   const { ids } = batch
   let results = ''
   for (let place = 0; place < count; place += 1) {
-    const { topic, event_id } = ids[place]!
+    const { topic, event_id, source } = ids[place]!
     const flag = outcome.flags[place]
-    results += `${place === 0 ? '' : ','}{"topic":${JSON.stringify(topic)},"event_id":${JSON.stringify(event_id)},"outcome":"${flag === ACCEPTED ? 'accepted' : 'duplicate'}","position":${outcome.positions[place]}${flag === CONFLICT ? ',"conflict":true' : ''}}`
+    const told = source === undefined ? '' : `,"source":${JSON.stringify(source)}`
+    results += `${place === 0 ? '' : ','}{"topic":${JSON.stringify(topic)},"event_id":${JSON.stringify(event_id)}${told},"outcome":"${flag === ACCEPTED ? 'accepted' : 'duplicate'}","position":${outcome.positions[place]}${flag === CONFLICT ? ',"conflict":true' : ''}}`
   }
   return answerJson(
     api.backend,
     `{"status":"committed","count":${count},"accepted":${accepted},"duplicates":${count - accepted},"results":[${results}]}`,
-    {
-      [HEADERS.outcome]: accepted === count ? 'accepted' : accepted === 0 ? 'duplicate' : 'mixed',
-    },
+    { [HEADERS.outcome]: outcomeOf(outcome) },
   )
+}
+
+function outcomeOf({ count, accepted }: EntryOutcome): string {
+  if (count === 0) return 'none'
+  if (accepted === count) return 'accepted'
+  return accepted === 0 ? 'duplicate' : 'mixed'
 }

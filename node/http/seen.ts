@@ -2,7 +2,7 @@
 // was never seen: that is an answer, not an error.
 
 import { SEEN_IDS_MAX } from '../../client/contract/limits.ts'
-import { seenRequestSchema } from '../../client/contract/read.ts'
+import { type SeenRequest, seenRequestSchema } from '../../client/contract/read.ts'
 import { SekaliError } from '../../client/errors.ts'
 import { answerJson } from './answer.ts'
 import type { Api, Handler } from './api.ts'
@@ -29,7 +29,7 @@ export function seenRoute(api: Api): Handler {
   }
 }
 
-function parseIds(body: Uint8Array): { topic: string; event_id: string }[] {
+function parseIds(body: Uint8Array): SeenRequest['ids'] {
   let value: unknown
   try {
     value = JSON.parse(UTF8.decode(body))

@@ -15,10 +15,11 @@ import {
   subscribeQuerySchema,
 } from '../../client/contract/subscribe.ts'
 import type { Following, Sink } from '../follow/followers.ts'
-import { EVENT_STREAM } from '../follow/format.ts'
+import { CLOUD_EVENT_STREAM, EVENT_STREAM } from '../follow/format.ts'
 import { parseTopicPattern } from '../store/topic-pattern.ts'
 import { standingHeaders } from './answer.ts'
 import type { Api, Call, Handler } from './api.ts'
+import { wantsCloudEvents } from './cloud-events.ts'
 import { badParameter, namesIn, readDecimal, readQuery } from './query.ts'
 
 /** A client that lost its node waits half of this and up to half as much again: not all come back at once. */
@@ -43,7 +44,7 @@ export function subscribeRoute(api: Api): Handler {
     const wanted = {
       topic,
       after: lastEventId(call) ?? after,
-      format: EVENT_STREAM,
+      format: wantsCloudEvents(call) ? CLOUD_EVENT_STREAM : EVENT_STREAM,
     }
     const headers = { ...standingHeaders(api.backend.standing()), ...HEADERS }
     if (call.req.method === 'HEAD') return new Response(null, { headers })

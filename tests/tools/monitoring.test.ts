@@ -107,12 +107,6 @@ test('what it shows is what the nodes say: events that grow, equal on all nodes'
   )
   const duplicates = await prometheus.query('sekali_events_total{outcome="duplicate"} > 0')
   expect(duplicates).toHaveLength(3)
-  const durable =
-    'sekali_log_append_duration_seconds_count > 0 and sekali_log_append_entries_sum > 0'
-  expect(await prometheus.query(durable)).toHaveLength(3)
-  const applied =
-    'sekali_store_entry_events_sum >= on (instance) sum by (instance) (sekali_events_total)'
-  expect(await prometheus.query(applied)).toHaveLength(3)
   const differs = await prometheus.query('sekali_peer_digest_differs')
   expect(differs).toHaveLength(6)
   expect(differs.every(({ value }) => value === 0)).toBe(true)
@@ -178,9 +172,6 @@ describe('an alert fires', () => {
     })
 
     expect(wordsOf(alert)).toMatch(/stood still for \d/)
-    const stats = (await cluster.stats()).get(PAUSED_NODE)!
-    expect(stats.node.event_loop_delay_ms!.max).toBeGreaterThan(500)
-    expect(stats.node.event_loop_delay_ms!.p50).toBeLessThan(500)
   })
 
   test('when a disk is slow: SekaliDiskSlow', async ({ skip }) => {
@@ -235,10 +226,6 @@ describe('an alert fires', () => {
     }
 
     expect(wordsOf(await fired)).toMatch(/had \d+(\.\d+)? new leaders/)
-    const [won] = await prometheus.query('sum(increase(sekali_raft_elections_won_total[5m]))')
-    const [begun] = await prometheus.query('sum(increase(sekali_raft_elections_started_total[5m]))')
-    expect(won!.value).toBeGreaterThan(0)
-    expect(begun!.value).toBeGreaterThan(0)
   })
 
   test('when one node of three is lost and another comes back without its disk', async () => {

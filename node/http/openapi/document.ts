@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
-import { HEADERS } from '../../../client/contract/headers.ts'
+import { HEADERS, NEXT_HEADER } from '../../../client/contract/headers.ts'
 import { PROBLEM_MEDIA_TYPE, problemSchema } from '../../../client/contract/problem.ts'
 import { ERROR_KINDS, type ErrorCode } from '../../../client/errors.ts'
 import { type Answer, type Example, type Operation, type Operations, TAGS } from './operation.ts'
@@ -21,6 +21,11 @@ const HEADER_TEXTS: Readonly<Record<string, string>> = {
   [HEADERS.applied]: 'The last log entry it has applied.',
   [HEADERS.position]: 'The last position it has applied: good as min_position on any node.',
   [HEADERS.outcome]: 'accepted, duplicate, mixed, or none for an empty batch.',
+  [NEXT_HEADER]:
+    'Where the next page begins (`after`), for pages of CloudEvents; absent: there is none.',
+  allow: 'The methods that the path takes.',
+  'webhook-allowed-origin': 'The origin that was asked for.',
+  'webhook-allowed-rate': 'Any.',
   'retry-after': 'Seconds after which to try again.',
 }
 const { outcome: _, ...STANDING } = HEADERS
@@ -155,9 +160,14 @@ function answerObject(
     description,
     headers: headerReferences([...STANDING_HEADERS, ...headers]),
     ...(content !== undefined && {
-      content: mapValues(content, (schema) => ({
+      content: mapValues(content, (schema, mediaType) => ({
         schema: schemas.of(schema),
-        ...examplesObject(shownAt(examples, status), (example) => example.answer),
+        ...examplesObject(
+          shownAt(examples, status).filter(
+            ({ answerType = Object.keys(content)[0] }) => answerType === mediaType,
+          ),
+          (example) => example.answer,
+        ),
       })),
     }),
   }

@@ -39,6 +39,8 @@ export interface Example {
   /** A string is sent as it is, anything else as JSON. */
   readonly body?: { readonly type: string; readonly value: unknown }
   readonly status: number
+  /** Media type of the answer; absent: the first of those that its status is described with. */
+  readonly answerType?: string
   /** The answer's body: a string as it is, anything else as JSON. Absent: not shown, since it is long or none. */
   readonly answer?: unknown
 }

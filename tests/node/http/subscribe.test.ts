@@ -84,6 +84,24 @@ class Stream {
 }
 
 describe('the stream', () => {
+  test('is CloudEvents where Accept asks for them, each on one line under its position', async () => {
+    const { node, get } = await listen()
+    const sent = '{"specversion":"1.0",\n"id":"1","source":"/s","type":"a","data":\t{"n":1.0}}'
+    await node.publish(sent, 'application/cloudevents+json')
+    await node.publish({ topic: 'b', event_id: '2' })
+
+    const stream = await get('/subscribe?after=0', {
+      accept: 'text/event-stream, application/cloudevents+json',
+    })
+    await stream.has('/topics/b')
+
+    expect(stream.answer.headers['content-type']).toBe('text/event-stream')
+    const [first, second] = [...stream.text.matchAll(/^id: (\d+)\ndata: (.*)$/gm)]
+    expect(first?.slice(1)).toEqual(['1', sent.replaceAll(/[\n\t]/g, ' ')])
+    expect(second?.[1]).toBe('2')
+    expect(JSON.parse(second![2]!)).toMatchObject({ type: 'b', id: '2', source: '/topics/b' })
+  })
+
   test('is events under their positions, each on one line, as GET /events shows them', async () => {
     const { node, get } = await listen()
     await node.publish('{"topic":"a","event_id":"1","payload":{"text":"a\\nb",\r\n\t"n":1.0}}')

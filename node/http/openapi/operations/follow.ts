@@ -16,7 +16,8 @@ const subscribe: Operation = {
     'Each `data:` is one event as GET /events shows it, on one line; its `id:` is its position, the same on every node: who ' +
     'loses this node goes on at another, without a gap or a repeat. Once begun, the stream is ended by nothing but the ' +
     "node's stopping: without a leader, or on a node that is behind, it is silent, with a comment every 15 s. Asked for " +
-    'without a position it begins with an event called `start`, whose `id:` is where it begins.',
+    'without a position it begins with an event called `start`, whose `id:` is where it begins. Each event is a ' +
+    'CloudEvent where Accept names application/cloudevents+json, too.',
   query: subscribeQuerySchema,
   headers: subscribeHeadersSchema,
   answers: {

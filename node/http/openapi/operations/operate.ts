@@ -16,7 +16,7 @@ import type { Operation, Operations } from '../operation.ts'
 
 const JSON_TYPE = 'application/json'
 
-const DIGEST = 'a7b61a55ba454053a86f269a8be090d9'
+const DIGEST = '1d0b2fe6289a3e5bffe18d60daff0558'
 
 const health = {
   status: 'healthy',
@@ -25,9 +25,9 @@ const health = {
   role: 'leader',
   term: 1,
   leader_id: 'n1',
-  commit_index: 4,
-  applied_index: 4,
-  last_position: 4,
+  commit_index: 7,
+  applied_index: 7,
+  last_position: 7,
   uptime_seconds: 0,
 }
 
@@ -44,28 +44,31 @@ const stats: Operation = {
   examples: [
     {
       name: 'stats',
-      summary: 'After six publishes of four events',
+      summary: 'After ten publishes of seven events',
       status: 200,
       answer: {
         node_id: 'n1',
         role: 'leader',
         term: 1,
         leader_id: 'n1',
-        received: 6,
-        unique_processed: 4,
-        duplicate_dropped: 2,
-        dedup_rate_percent: 33.333,
-        conflicts: 1,
-        topics: ['logs/app', 'orders', 'orders.paid'],
-        topics_total: 3,
+        received: 10,
+        unique_processed: 7,
+        duplicate_dropped: 3,
+        dedup_rate_percent: 30,
+        conflicts: 2,
+        topics: [
+          ...['com.example.note', 'com.example.order.placed', 'logs/app', 'orders', 'orders.paid'],
+          'shipping',
+        ],
+        topics_total: 6,
         uptime_seconds: 0,
-        commit_index: 4,
-        applied_index: 4,
-        last_position: 4,
+        commit_index: 7,
+        applied_index: 7,
+        last_position: 7,
         digest: DIGEST,
         fsync: true,
         node: {
-          requests: 7,
+          requests: 10,
           rejected: 3,
           forwarded: 0,
           pending: 0,
@@ -91,9 +94,9 @@ const digest: Operation = {
     {
       name: 'at',
       summary: 'At one applied index',
-      query: { index: 4 },
+      query: { index: 7 },
       status: 200,
-      answer: { index: 4, digest: DIGEST },
+      answer: { index: 7, digest: DIGEST },
     },
   ],
 }
@@ -117,8 +120,8 @@ const cluster: Operation = {
         term: 1,
         leader: { node_id: 'n1', url: 'http://n1.test:8001' },
         standing: 'member',
-        commit_index: 4,
-        applied_index: 4,
+        commit_index: 7,
+        applied_index: 7,
         members: [
           {
             node_id: 'n1',
@@ -127,7 +130,7 @@ const cluster: Operation = {
             self: true,
             leader: true,
             state: 'replicate',
-            match_index: 4,
+            match_index: 7,
             lag: 0,
             counts: true,
             recently_active: true,

@@ -1,14 +1,30 @@
 // How POST /publish is described.
 
 import { z } from 'zod'
-import { publishAnswerSchema, publishRequestSchema } from '../../../../client/contract/publish.ts'
+import {
+  CLOUD_EVENT_MEDIA_TYPE,
+  CLOUD_EVENTS_MEDIA_TYPE,
+  cloudEventHeadersSchema,
+  cloudEventSchema,
+  cloudEventsSchema,
+} from '../../../../client/contract/cloud-event.ts'
+import {
+  publishAnswerSchema,
+  publishQuerySchema,
+  publishRequestSchema,
+} from '../../../../client/contract/publish.ts'
 import type { Example, Operation, Operations } from '../operation.ts'
+import { CLOUD_EVENT_EXAMPLES } from './cloud-events.ts'
 
 const JSON_TYPE = 'application/json'
 const LINES_TYPE = 'application/x-ndjson'
 
 const linesSchema = z.string().meta({
   description: 'One event a line, each in JSON. Empty lines are skipped.',
+})
+
+const dataSchema = z.string().meta({
+  description: 'The data of a CloudEvent in binary mode, of this or any other media type.',
 })
 
 const order = { topic: 'orders', event_id: 'o-1', payload: { total: 42 } }
@@ -115,7 +131,7 @@ const REFUSED: readonly Example[] = [
       title: 'This content type is not taken here',
       status: 415,
       detail:
-        "/publish takes application/json and application/x-ndjson; with curl, add -H 'content-type: application/json'",
+        "/publish takes application/json, application/x-ndjson and CloudEvents; with curl, add -H 'content-type: application/json'",
       instance: '/publish',
       code: 'unsupported_media_type',
       retryable: false,
@@ -179,11 +195,20 @@ const publish: Operation = {
   summary: 'Publish one event, or many',
   description:
     'The answer comes when the events are on the disks of a majority and this node has applied them. A batch is taken ' +
-    'as a whole or not at all. Whatever happened to an earlier try, sending the same ids again is safe.',
+    'as a whole or not at all. Whatever happened to an earlier try, sending the same ids again is safe. CloudEvents are ' +
+    'taken in all three modes of their HTTP binding; they are known by (source, id), apart from all other events.',
+  query: publishQuerySchema,
   headers: z.object({
     'content-encoding': z.enum(['gzip', 'identity']).optional(),
+    ...cloudEventHeadersSchema.shape,
   }),
-  body: { [JSON_TYPE]: publishRequestSchema, [LINES_TYPE]: linesSchema },
+  body: {
+    [JSON_TYPE]: publishRequestSchema,
+    [LINES_TYPE]: linesSchema,
+    [CLOUD_EVENT_MEDIA_TYPE]: cloudEventSchema,
+    [CLOUD_EVENTS_MEDIA_TYPE]: cloudEventsSchema,
+    'text/plain': dataSchema,
+  },
   answers: {
     200: {
       description: 'Stored, now or before; what became of each event, in the order sent.',
@@ -202,7 +227,7 @@ const publish: Operation = {
     ...(['invalid_event', 'empty_batch', 'overloaded', 'no_leader', 'outcome_unknown'] as const),
     ...(['stopping', 'rebuilding'] as const),
   ],
-  examples: [...ANSWERED, ...REFUSED],
+  examples: [...ANSWERED, ...CLOUD_EVENT_EXAMPLES, ...REFUSED],
 }
 
 export const PUBLISH_OPERATIONS: Operations = { 'POST /publish': publish }

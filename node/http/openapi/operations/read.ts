@@ -1,7 +1,14 @@
 // How the reads of what was accepted are described.
 
 import { z } from 'zod'
+import {
+  CLOUD_EVENT_MEDIA_TYPE,
+  CLOUD_EVENTS_MEDIA_TYPE,
+  cloudEventSchema,
+  cloudEventsSchema,
+} from '../../../../client/contract/cloud-event.ts'
 import { storedEventSchema } from '../../../../client/contract/event.ts'
+import { NEXT_HEADER } from '../../../../client/contract/headers.ts'
 import {
   eventsPageSchema,
   eventsQuerySchema,
@@ -12,6 +19,7 @@ import {
   topicsQuerySchema,
 } from '../../../../client/contract/read.ts'
 import type { Operation, Operations } from '../operation.ts'
+import { placed } from './cloud-events.ts'
 
 const JSON_TYPE = 'application/json'
 /** What every read that may have to wait can answer. */
@@ -37,6 +45,17 @@ const logged = {
   received_at: '2026-01-01T00:00:00.000Z',
 }
 
+const wrapped = {
+  specversion: '1.0',
+  id: 'o-1',
+  source: '/topics/orders.paid',
+  type: 'orders.paid',
+  time: '2026-01-01T07:00:00+07:00',
+  datacontenttype: 'application/json',
+  origin: 'till-4',
+  data: { total: 42 },
+}
+
 const events: Operation = {
   id: 'listEvents',
   tag: 'read',
@@ -46,7 +65,11 @@ const events: Operation = {
     'this node or at another.',
   query: eventsQuerySchema,
   answers: {
-    200: { description: 'A page.', content: { [JSON_TYPE]: eventsPageSchema } },
+    200: {
+      description: 'A page; of CloudEvents where Accept asks for them.',
+      content: { [JSON_TYPE]: eventsPageSchema, [CLOUD_EVENTS_MEDIA_TYPE]: cloudEventsSchema },
+      headers: [NEXT_HEADER],
+    },
   },
   problems: [...NOT_FRESH, 'overloaded'],
   examples: [
@@ -78,7 +101,7 @@ const events: Operation = {
       status: 200,
       answer: {
         events: [logged],
-        next: '4',
+        next: '7',
       },
     },
     {
@@ -87,6 +110,24 @@ const events: Operation = {
       query: { topic: 'orders.paid', event_id: 'o-1', consistency: 'linearizable' },
       status: 200,
       answer: { events: [paid], next: null },
+    },
+    {
+      name: 'cloudevents',
+      summary: 'CloudEvents, as they came; the rest is made into ones',
+      query: { after: 1, limit: 1 },
+      headers: { accept: CLOUD_EVENTS_MEDIA_TYPE },
+      status: 200,
+      answerType: CLOUD_EVENTS_MEDIA_TYPE,
+      answer: [wrapped],
+    },
+    {
+      name: 'by_source',
+      summary: 'One CloudEvent by its source and id',
+      query: { source: '/shops/7', event_id: 'o-1' },
+      headers: { accept: CLOUD_EVENTS_MEDIA_TYPE },
+      status: 200,
+      answerType: CLOUD_EVENTS_MEDIA_TYPE,
+      answer: [placed],
     },
     {
       name: 'bad_parameter',
@@ -117,7 +158,10 @@ const event: Operation = {
   }),
   query: freshnessQuerySchema,
   answers: {
-    200: { description: 'The event as it is stored.', content: { [JSON_TYPE]: storedEventSchema } },
+    200: {
+      description: 'The event as it is stored, or as a CloudEvent where Accept asks for one.',
+      content: { [JSON_TYPE]: storedEventSchema, [CLOUD_EVENT_MEDIA_TYPE]: cloudEventSchema },
+    },
   },
   problems: ['event_not_found', ...NOT_FRESH],
   examples: [
@@ -166,14 +210,15 @@ const seen: Operation = {
   ],
   examples: [
     {
-      name: 'two',
-      summary: 'One that was accepted, one that was not',
+      name: 'ids',
+      summary: 'One that was accepted, one that was not, and a CloudEvent',
       body: {
         type: JSON_TYPE,
         value: {
           ids: [
             { topic: 'orders', event_id: 'o-1' },
             { topic: 'orders', event_id: 'o-2' },
+            { source: '/shops/7', id: 'o-1' },
           ],
         },
       },
@@ -182,6 +227,7 @@ const seen: Operation = {
         results: [
           { topic: 'orders', event_id: 'o-1', position: 1 },
           { topic: 'orders', event_id: 'o-2', position: null },
+          { source: '/shops/7', id: 'o-1', position: 5 },
         ],
       },
     },
