@@ -13,6 +13,7 @@ const COMMANDS = {
   compare: ['cluster/compare.ts', 'do all nodes hold the same?'],
   check: ['cluster/check.ts', 'is everything there that a ledger says was acknowledged?'],
   chaos: ['cluster/chaos.ts', 'break a cluster under load, and prove that it held'],
+  bench: ['cluster/bench.ts', 'how fast, at what price, with every acknowledgement checked'],
   node: ['node/main.ts', 'one node, configured by its environment'],
 }
 

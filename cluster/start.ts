@@ -4,11 +4,12 @@
 // and its reason is shown; without a majority there is no point in going on.
 
 import { performance } from 'node:perf_hooks'
-import { CommandError, runCommand, UsageError, type Values, wholeNumber } from './args.ts'
+import { CommandError, runCommand, type Values, wholeNumber } from './args.ts'
 import { DataDir } from './data-dir.ts'
 import { seconds } from './format.ts'
+import { nodeEnv } from './node-env.ts'
 import { LOOPBACK, PEER_PORT_DISTANCE, portsOf, unusablePorts } from './ports.ts'
-import { ClusterProcesses, exitText, type NodeEnv } from './processes.ts'
+import { ClusterProcesses, exitText } from './processes.ts'
 import { Screen } from './screen.ts'
 import { listenForStop, type StopWish } from './signals.ts'
 import { digestView, type Look, type NodeState, summaryBlock, summaryLine } from './summary.ts'
@@ -90,19 +91,6 @@ async function refuseBusyPorts(count: number, basePort: number): Promise<void> {
       ? 'is in use, perhaps by an earlier start: end that one, or choose others with --base-port'
       : `cannot be used (${first.code}): choose others with --base-port`
   throw new CommandError(`port ${first.port} on ${LOOPBACK} ${why}`)
-}
-
-/** NAME=VALUE pairs; a comma separates two pairs only where a new NAME= follows. */
-function nodeEnv(text: string | undefined): NodeEnv {
-  if (text === undefined) return {}
-  const env: Record<string, string> = {}
-  for (const pair of text.split(/,(?=[A-Z_]+=)/)) {
-    const match = /^([A-Z][A-Z0-9_]*)=(.*)$/s.exec(pair)
-    if (match === null)
-      throw new UsageError(`--node-env: ${JSON.stringify(pair)} is not NAME=VALUE`)
-    env[match[1]!] = match[2]!
-  }
-  return env
 }
 
 function introduce(cluster: ClusterProcesses, screen: Screen): void {

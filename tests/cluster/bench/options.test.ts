@@ -1,0 +1,42 @@
+// The command line of `npm run bench`.
+
+import { describe, expect, test } from 'vitest'
+import { parseCommand, UsageError } from '../../../cluster/args.ts'
+import { BENCH_COMMAND, benchOptions } from '../../../cluster/bench/options.ts'
+
+const optionsOf = (...parameters: string[]) =>
+  benchOptions(parseCommand(BENCH_COMMAND, parameters)!, '/nowhere')
+
+describe('npm run bench', () => {
+  test('measures the steady modes three times, durably, when nothing is said', () => {
+    expect(optionsOf()).toEqual({
+      directory: '/nowhere',
+      modes: ['single', 'concurrent', 'batch', 'sdk', 'read'],
+      ...{ seconds: 5, warmUpSeconds: 2, repeats: 3, basePort: 8_201, env: {} },
+    })
+  })
+
+  test('takes what it is told', () => {
+    const given = ['--mode', 'batch,single', '--seconds', '1.5', '--warm-up', '0', '--repeats', '7']
+
+    expect(
+      optionsOf(...given, '--base-port', '9000', '--node-env', 'FSYNC=off', '--entry', 'x.ts'),
+    ).toMatchObject({
+      modes: ['batch', 'single'],
+      ...{ seconds: 1.5, warmUpSeconds: 0, repeats: 7, basePort: 9_000 },
+      env: { FSYNC: 'off' },
+      entry: 'x.ts',
+    })
+  })
+
+  test.each([
+    [['--mode', 'fast'], /"fast" is none of single, concurrent/],
+    [['--mode', 'single,single'], /names single twice/],
+    [['--seconds', '0'], /--seconds/],
+    [['--repeats', '0'], /--repeats/],
+    [['--node-env', 'fsync'], /NAME=VALUE/],
+  ])('refuses %j', (parameters, complaint) => {
+    expect(() => optionsOf(...parameters)).toThrow(UsageError)
+    expect(() => optionsOf(...parameters)).toThrow(complaint)
+  })
+})
