@@ -22,6 +22,7 @@ import { Caller, type Retry } from './sdk/caller.ts'
 import { Delivery } from './sdk/delivery.ts'
 import { type EncodedEvent, encodeEvent, type NewEvent } from './sdk/encode.ts'
 import { eventIds } from './sdk/event-id.ts'
+import { followEvents, SILENCE_MS } from './sdk/follow.ts'
 import { PublishError, type Published, type Settled } from './sdk/outcome.ts'
 import { type Ports, systemPorts } from './sdk/ports.ts'
 import { Publisher, type PublisherOptions } from './sdk/publisher.ts'
@@ -75,6 +76,17 @@ export interface EventsQuery extends ReadOptions {
   readonly pageSize?: number
 }
 
+export interface FollowQuery {
+  /** A topic or a pattern. Default: all. */
+  readonly topic?: string
+  /** A position, excluded; 0: from the first event on. Default: what is accepted from now on. */
+  readonly after?: number | string
+  /** Ends it, by rejecting with its reason. */
+  readonly signal?: AbortSignal
+  /** A node that is silent for so long is left for another. Default 37.5 s: two signs of life of a node have not come. */
+  readonly silenceMs?: number
+}
+
 export type SeenId = SeenEventsAnswer['results'][number]
 export type TopicSummary = TopicsPage['topics'][number]
 
@@ -91,6 +103,7 @@ export class Sekali {
   readonly #makeId: () => string
   readonly #publishers = new Set<Publisher>()
   readonly #calls = new Set<Promise<unknown>>()
+  readonly #closing = new AbortController()
   #closed = false
 
   /** `ports`: time, randomness and network, for tests. */
@@ -191,6 +204,28 @@ export class Sekali {
     } while (after !== null)
   }
 
+  /**
+   * Every event that fits, once, in order, as it is accepted, for as long as it is wanted: leave the loop, abort the signal
+   * or close the client. It changes nodes by itself, without a gap or a repeat, and has no deadline. Events come no faster than
+   * they are asked for. To go on later, keep `position` of the last one and give it as `after`.
+   */
+  async *follow(query: FollowQuery = {}): AsyncGenerator<StoredEvent, void, undefined> {
+    if (this.#closed) throw closedError()
+    const { topic, after, signal, silenceMs = SILENCE_MS } = query
+    const closing = this.#closing.signal
+    const span = new Span(this.#ports, Number.POSITIVE_INFINITY, [
+      this.#options.signal,
+      signal,
+      closing,
+    ])
+    const wanted = { topic, after: after === undefined ? null : positionFrom(after), silenceMs }
+    try {
+      yield* followEvents(this.#caller, span, wanted)
+    } catch (error) {
+      if (!closing.aborted || error !== closing.reason) throw error
+    }
+  }
+
   /** Null: never accepted. */
   async get(
     topic: string,
@@ -236,9 +271,10 @@ export class Sekali {
     await this.#delivery.idle()
   }
 
-  /** Takes no more calls, waits for those under way, and lets go of connections and outbox. Rejects as flush() does. */
+  /** Takes no more calls, ends what follows, waits for calls under way, and lets go of connections and outbox. Rejects as flush() does. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#closing.abort()
     try {
       await this.#settle((publisher) => publisher.close())
     } finally {
@@ -337,6 +373,12 @@ function publishError(
   const events = encoded.map(({ json }) => JSON.parse(json))
   const results = settled.map((one) => (one instanceof SekaliError ? null : one))
   return new PublishError(settled[failed] as SekaliError, failed, events, results)
+}
+
+function positionFrom(after: number | string): number {
+  const position = Number(after)
+  if (Number.isSafeInteger(position) && position >= 0 && after !== '') return position
+  throw new RangeError(`after must be a position, not ${JSON.stringify(after)}`)
 }
 
 function closedError(): Error {

@@ -35,7 +35,11 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['node/', 'raft/', ...CONTRACT],
     packages: null,
   },
-  { folder: 'client/', mayImport: ['client/'], packages: ['zod', 'undici', 'node:'] },
+  {
+    folder: 'client/',
+    mayImport: ['client/'],
+    packages: ['zod', 'undici', 'eventsource-parser', 'node:'],
+  },
   { folder: 'cluster/', mayImport: ['cluster/', 'client/'], packages: null },
 ]
 

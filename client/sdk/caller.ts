@@ -8,12 +8,13 @@ import { z } from 'zod'
 import { HEADERS } from '../contract/headers.ts'
 import { problemSchema } from '../contract/problem.ts'
 import { clusterSchema } from '../contract/state.ts'
+import { STREAM_MEDIA_TYPE } from '../contract/subscribe.ts'
 import { ERROR_KINDS, type ErrorCode, SekaliError } from '../errors.ts'
 import type { Ports } from './ports.ts'
 import { backoffMs, parseRetryAfter, shouldRetry, tryTimeMs } from './retry.ts'
 import type { KnownNode, Roster } from './roster.ts'
 import type { Span } from './span.ts'
-import { failureText, type HttpAnswer, wasNeverSent } from './transport.ts'
+import { failureText, type HttpAnswer, type HttpStream, wasNeverSent } from './transport.ts'
 
 export interface Call<Value> {
   readonly method: 'GET' | 'POST'
@@ -44,13 +45,17 @@ export interface Retry {
   readonly pauseMs: number
 }
 
+/** Characters of what is answered in place of a stream; more of it is not read. */
+const REFUSAL_LENGTH_MAX = 64 * 1024
+
 export interface CallerOptions {
   /** Of the first try; see tryTimeMs. */
   readonly tryMs: number
   readonly onRetry?: ((retry: Retry) => void) | undefined
 }
 
-interface FailedTry {
+export interface FailedTry {
+  readonly type: 'failed'
   readonly url: string
   readonly reason: string
   readonly open: boolean
@@ -58,10 +63,18 @@ interface FailedTry {
   readonly cause: unknown
 }
 
+/** A stream that has begun. */
+export interface Opened {
+  readonly type: 'opened'
+  readonly stream: HttpStream
+  /** To be told when it has ended, or is given up: another node will be asked next. */
+  lost(cause: unknown): FailedTry
+}
+
 type Tried<Value> =
   | { readonly type: 'answered'; readonly value: Value }
   | { readonly type: 'refused'; readonly error: SekaliError }
-  | ({ readonly type: 'failed' } & FailedTry)
+  | FailedTry
 
 export class Caller {
   readonly #roster: Roster
@@ -80,6 +93,10 @@ export class Caller {
   /** The highest position that any node has shown to this client. */
   get position(): number {
     return this.#position
+  }
+
+  saw(position: number): void {
+    this.#position = Math.max(this.#position, position)
   }
 
   /** Rejects with a SekaliError, or with the reason of a signal of the span. */
@@ -104,6 +121,68 @@ export class Caller {
       if (isTimeout(tried.cause)) timeouts += 1
     }
     throw open ? outcomeUnknown(last?.cause) : givenUp(last)
+  }
+
+  /**
+   * One try at a stream, after the pause that the failures before it call for. Rejects with a SekaliError that no other try
+   * would help, or with the reason of a signal of the span.
+   */
+  async open(
+    path: string,
+    span: Span,
+    failures: number,
+    last: FailedTry | null,
+  ): Promise<Opened | FailedTry> {
+    const read = () => null
+    const call = { method: 'GET', path, body: null, node: null, writes: false, read } as const
+    const pauseMs = this.#pauseMs(call, failures)
+    if (last !== null) this.#tell(last, pauseMs)
+    if (pauseMs > 0) await span.sleep(pauseMs)
+
+    const node = this.#roster.pick(this.#ports.monotonicMs())
+    const lost = (cause: unknown): FailedTry => {
+      this.#failed(node, null)
+      const reason = failureText(cause)
+      return { type: 'failed', url: node.url, reason, open: false, cause }
+    }
+    let answer: HttpStream | HttpAnswer
+    try {
+      // Never longer: a stream begins at once, or that node is in no state to send one.
+      const { tryMs } = this.#options
+      answer = await span.within(tryMs, (signal) => this.#begin(node, path, signal))
+    } catch (error) {
+      span.throwIfAborted()
+      return lost(error)
+    }
+    if ('chunks' in answer) {
+      this.#answered(node, answer)
+      return { type: 'opened', stream: answer, lost }
+    }
+    const tried = this.#note(node, this.#judge(node.url, call, answer), answer)
+    if (tried.type === 'failed') return tried
+    throw tried.type === 'refused' ? tried.error : new Error('a stream is no value')
+  }
+
+  /** The stream, or what is said in place of it. */
+  async #begin(
+    node: KnownNode,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<HttpStream | HttpAnswer> {
+    const stream = await this.#ports.transport.open(node.url, { path, signal })
+    const { status, header, chunks } = stream
+    if (status === 200 && header('content-type')?.startsWith(STREAM_MEDIA_TYPE)) return stream
+    try {
+      const decoder = new TextDecoder()
+      let text = ''
+      for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+        text += decoder.decode(next.value, { stream: true })
+        if (text.length > REFUSAL_LENGTH_MAX) break
+      }
+      return { status, header, text }
+    } finally {
+      stream.close()
+    }
   }
 
   /** Before the first try only where all nodes asked for it. */
@@ -142,7 +221,10 @@ export class Caller {
       const reason = failureText(error)
       return { type: 'failed', url: node.url, reason, open, cause: error }
     }
-    const tried = this.#judge(node.url, call, answer)
+    return this.#note(node, this.#judge(node.url, call, answer), answer)
+  }
+
+  #note<Value>(node: KnownNode, tried: Tried<Value>, answer: HttpAnswer): Tried<Value> {
     if (tried.type !== 'failed') this.#answered(node, answer)
     else this.#failed(node, parseRetryAfter(answer.header('retry-after'), this.#ports.wallMs()))
     return tried
@@ -175,10 +257,10 @@ export class Caller {
     this.#roster.failed(node, retryAfterMs, this.#ports.monotonicMs())
   }
 
-  #answered(node: KnownNode, answer: HttpAnswer): void {
+  #answered(node: KnownNode, answer: Pick<HttpAnswer, 'header'>): void {
     this.#roster.answered(node, answer.header(HEADERS.node))
     this.#roster.leads(answer.header(HEADERS.leader))
-    this.#position = Math.max(this.#position, Number(answer.header(HEADERS.position) ?? 0) || 0)
+    this.saw(Number(answer.header(HEADERS.position) ?? 0) || 0)
     if (!this.#stale) return
     this.#stale = false
     void this.#learn(node)

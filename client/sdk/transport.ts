@@ -1,7 +1,7 @@
 // One request to one node, once: over HTTP with kept connections. It knows nothing of retries or of what an answer means,
 // but it does know whether a request that failed can have reached the node.
 
-import { Pool } from 'undici'
+import { Client, Pool } from 'undici'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -20,9 +20,19 @@ export interface HttpAnswer {
   header(name: string): string | null
 }
 
+/** An answer that goes on coming. */
+export interface HttpStream extends Omit<HttpAnswer, 'text'> {
+  /** What comes, piece by piece. Who asks for none slows the sender down. Rejects when the connection is lost. */
+  readonly chunks: AsyncIterator<Uint8Array>
+  /** Lets go of the connection. */
+  close(): void
+}
+
 export interface Transport {
   /** `url`: of the node. Rejects only when no whole answer came. */
   request(url: string, request: HttpRequest): Promise<HttpAnswer>
+  /** GET, over a connection of its own. Rejects when no answer began; the signal ends it at any time. */
+  open(url: string, request: { path: string; signal: AbortSignal }): Promise<HttpStream>
   /** Ends what is in flight, too. */
   close(): Promise<void>
 }
@@ -41,10 +51,9 @@ export class HttpTransport implements Transport {
   }
 
   async request(url: string, { method, path, body, signal }: HttpRequest): Promise<HttpAnswer> {
-    const { origin, pathname } = new URL(url)
-    const answer = await this.#pool(origin).request({
+    const answer = await this.#pool(new URL(url).origin).request({
       method,
-      path: (pathname === '/' ? '' : pathname.replace(/\/$/, '')) + path,
+      path: pathAt(url, path),
       body,
       headers: body === null ? {} : { 'content-type': 'application/json' },
       signal,
@@ -53,10 +62,30 @@ export class HttpTransport implements Transport {
     return {
       status: answer.statusCode,
       text,
-      header: (name) => {
-        const value = answer.headers[name]
-        return typeof value === 'string' ? value : null
-      },
+      header: headerOf(answer.headers),
+    }
+  }
+
+  async open(
+    url: string,
+    { path, signal }: { path: string; signal: AbortSignal },
+  ): Promise<HttpStream> {
+    // Streams last: in the pool they would leave no connection for anything else.
+    const client = new Client(new URL(url).origin, {
+      connectTimeout: CONNECT_MS_MAX,
+      bodyTimeout: 0, // silence is judged by who knows how often a node speaks
+    })
+    try {
+      const answer = await client.request({ method: 'GET', path: pathAt(url, path), signal })
+      return {
+        status: answer.statusCode,
+        header: headerOf(answer.headers),
+        chunks: answer.body[Symbol.asyncIterator](),
+        close: () => void client.destroy().catch(() => {}),
+      }
+    } catch (error) {
+      void client.destroy().catch(() => {})
+      throw error
     }
   }
 
@@ -75,6 +104,18 @@ export class HttpTransport implements Transport {
     })
     this.#pools.set(origin, pool)
     return pool
+  }
+}
+
+function pathAt(url: string, path: string): string {
+  const { pathname } = new URL(url)
+  return (pathname === '/' ? '' : pathname.replace(/\/$/, '')) + path
+}
+
+function headerOf(headers: Readonly<Record<string, string | string[] | undefined>>) {
+  return (name: string): string | null => {
+    const value = headers[name]
+    return typeof value === 'string' ? value : null
   }
 }
 

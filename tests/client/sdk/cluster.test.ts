@@ -46,6 +46,7 @@ async function start(): Promise<Cluster> {
             const { status, text } = reply
             return { status, text, header: (name) => reply.headers.get(name) }
           },
+          open: world.open,
           close: async () => {},
         },
       },

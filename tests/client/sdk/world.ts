@@ -5,7 +5,7 @@ import type { Event } from '../../../client/contract/event.ts'
 import type { Member } from '../../../client/contract/state.ts'
 import { ERROR_KINDS, type ErrorCode } from '../../../client/errors.ts'
 import type { Ports } from '../../../client/sdk/ports.ts'
-import type { HttpAnswer, HttpRequest } from '../../../client/sdk/transport.ts'
+import type { HttpAnswer, HttpRequest, HttpStream } from '../../../client/sdk/transport.ts'
 import { Sekali, type SekaliOptions } from '../../../client/sekali.ts'
 import { ManualClock } from '../../node/manual-clock.ts'
 
@@ -42,6 +42,9 @@ export class World {
   /** Every request that came, but for those to /cluster. */
   readonly asked: Asked[] = []
   members: Pick<Member, 'node_id' | 'url'>[] = []
+  /** What comes of asking for a stream. */
+  open: (url: string, request: { path: string; signal: AbortSignal }) => Promise<HttpStream> = () =>
+    Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))
   readonly #scripts = new Map<string, Behaviour[]>()
   readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>()
 
@@ -71,6 +74,7 @@ export class World {
       },
       transport: {
         request: (url, request) => this.#request(url, request),
+        open: (url, request) => this.open(url, request),
         close: async () => {},
       },
     }
