@@ -125,17 +125,21 @@ function parameters(
     required?: string[]
   }
   const given = place === 'header' ? 'headers' : place
+  const shown = (name: string) =>
+    examples.filter(isTaken).flatMap((example) => example[given]?.[name] ?? [])
   return Object.entries(properties).map(([name, { description, ...property }]) => ({
     name,
     in: place,
     required: required.includes(name),
     ...(description !== undefined && { description }),
-    schema: property,
-    ...examplesObject(
-      examples.filter((example) => example[given]?.[name] !== undefined && isTaken(example)),
-      (example) => example[given]?.[name],
-    ),
+    schema: place === 'path' ? property : withExamples(property, shown(name)),
+    ...(place === 'path' && { example: shown(name)[0] }),
   }))
+}
+
+/** In the schema, as hints: pages that let a request be tried would send examples of parameters, all at once. */
+function withExamples(schema: Json, examples: readonly unknown[]): Json {
+  return examples.length === 0 ? schema : { ...schema, examples: [...new Set(examples)] }
 }
 
 function responses(operation: Operation, schemas: Schemas): Json {
@@ -201,11 +205,24 @@ function shownAt(examples: readonly Example[], status: number): Example[] {
 
 function examplesObject(examples: readonly Example[], shown: (example: Example) => unknown): Json {
   if (examples.length === 0) return {}
-  const entries = examples.map((example) => [
-    example.name,
-    { summary: example.summary, value: shown(example) },
-  ])
+  const entries = examples.map((example) => {
+    const asked = askedWith(example)
+    return [
+      example.name,
+      {
+        summary: example.summary,
+        ...(asked !== '' && { description: asked }),
+        value: shown(example),
+      },
+    ]
+  })
   return { examples: Object.fromEntries(entries) }
+}
+
+/** What a request has beside its body, or ''. */
+function askedWith({ path = {}, query = {}, headers = {} }: Example): string {
+  const given = [path, query, headers].flatMap((part) => Object.entries(part))
+  return given.map(([name, value]) => `\`${name}: ${value}\``).join(', ')
 }
 
 function headerReferences(names: readonly string[]): Json {

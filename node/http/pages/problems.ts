@@ -40,11 +40,13 @@ function listOfProblems(): string {
     return `<tr><td>${status}</td><td>${link}</td><td>${escapeHtml(title)}.${retryable ? ' <span class="faint">Try again.</span>' : ''}</td></tr>`
   })
   return `<nav><a href="/docs">API</a></nav>
+<main>
 <h1>Problems</h1>
 <p>Errors are answered as <code>application/problem+json</code> (RFC 9457). Their <code>code</code> is stable and decides; all else is for people.</p>
 <table><thead><tr><th>Status</th><th>Code</th><th>Meaning</th></tr></thead><tbody>
 ${rows.join('\n')}
-</tbody></table>`
+</tbody></table>
+</main>`
 }
 
 function pageOf(code: ErrorCode): string {
@@ -52,6 +54,7 @@ function pageOf(code: ErrorCode): string {
   const { meaning, stored, remedy } = PROBLEM_GUIDE[code]
   const shown = { type: problemType(code), title, status, code, retryable }
   return `<nav><a href="/problems">Problems</a> · <a href="/docs">API</a></nav>
+<main>
 <h1>${escapeHtml(title)}</h1>
 <p class="faint"><code>${code}</code> · status ${status}</p>
 <p>${prose(meaning)}</p>
@@ -62,7 +65,8 @@ function pageOf(code: ErrorCode): string {
 <h2>What to do</h2>
 <p>${prose(remedy)}</p>
 <h2>In the answer</h2>
-<pre>${escapeHtml(JSON.stringify(shown, null, 2))}</pre>`
+<pre tabindex="0">${escapeHtml(JSON.stringify(shown, null, 2))}</pre>
+</main>`
 }
 
 /** Text in which backquotes mark code. */

@@ -133,6 +133,20 @@ describe('an example is what its schema says', () => {
   })
 })
 
+test('a page that lets requests be tried is not told to send what is optional', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const operations: any[] = Object.values(document.paths).flatMap((path: any) =>
+    Object.values(path),
+  )
+  const parameters = operations.flatMap(({ parameters }) => parameters)
+
+  expect(parameters.length).toBeGreaterThan(20)
+  for (const { required, example, examples } of parameters) {
+    expect(examples).toBeUndefined()
+    expect(example !== undefined).toBe(required)
+  }
+})
+
 test('the node serves the document', async () => {
   const node = await startNode()
 
