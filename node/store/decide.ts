@@ -69,6 +69,8 @@ export interface Decision {
   readonly keys: readonly Uint8Array[]
   /** The values to put under `keys`. */
   readonly values: readonly Uint8Array[]
+  /** Those of `keys` that are dedup keys. */
+  readonly dedupKeys: readonly Uint8Array[]
   readonly topics: readonly TouchedTopic[]
   /** For each of `topics`, its events after the group. */
   readonly topicEvents: readonly number[]
@@ -160,6 +162,7 @@ class Group implements Decision {
   readonly totals: Totals[] = []
   readonly keys: Uint8Array[] = []
   readonly values: Uint8Array[] = []
+  readonly dedupKeys: Uint8Array[] = []
   readonly topics: readonly TouchedTopic[]
   readonly topicEvents: number[]
   readonly newTopics: TouchedTopic[] = []
@@ -211,7 +214,9 @@ class Group implements Decision {
       flags[place] = ACCEPTED
       const value = dedupValues.subarray(place * DEDUP_VALUE_BYTES, (place + 1) * DEDUP_VALUE_BYTES)
       writeDedupValue(value, next, walk)
-      this.#put(this.#reads.dedupKeys[dedup]!, value)
+      const key = this.#reads.dedupKeys[dedup]!
+      this.dedupKeys.push(key)
+      this.#put(key, value)
       this.#known[dedup] = value
       this.#touch(this.#reads.topicOf[this.#event]!, next, touched)
       accepted.push(walk.start, walk.end)

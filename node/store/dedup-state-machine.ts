@@ -23,6 +23,7 @@ import { DigestRing } from './digest-ring.ts'
 import { scanDigest } from './digest-scan.ts'
 import { FirstTopics } from './first-topics.ts'
 import { Frontier } from './frontier.ts'
+import { KeyFilter } from './key-filter.ts'
 import { APPLIED_MARK, FORMAT_MARK, FORMAT_VERSION, INSTALL_MARK, REFILL_MARK } from './keys.ts'
 import {
   decodeAppliedMark,
@@ -65,6 +66,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   /** What stands in the store beside or above what is in force; null: nothing does. */
   #mark: InstallMark | null
   #frontier: Frontier
+  #filter = new KeyFilter()
   #index: Index = 0
   #term: Term = 0
   /** Emptied, and not durable since: whatever index it shows, it may have holes below it. */
@@ -88,7 +90,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     this.#shownApplied = shownApplied
     this.#mark = mark
     this.#refilling = refilling
-    this.#frontier = new Frontier(store, EMPTY_TOTALS)
+    this.#frontier = new Frontier(store, this.#filter, EMPTY_TOTALS)
     this.#queries = new StoreQueries(store)
   }
 
@@ -128,11 +130,14 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     this.#receiver = null
     if (this.#mark?.phase === 'receiving') await this.#dropReceived(totals.position)
     await this.#enforce(start, totals)
+    void this.#filter.fill(this.#store)
   }
 
   async empty(): Promise<void> {
     this.#lives += 1
     this.#receiver = null
+    this.#filter.abandon()
+    this.#filter = new KeyFilter()
     await this.#enforce(NOTHING_APPLIED, EMPTY_TOTALS)
     await this.#setRefilling(true)
     await this.#setMark({ phase: 'emptying', offer: NOTHING_APPLIED })
@@ -145,6 +150,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     await batch.write()
     this.#mark = null
     this.#shownApplied = ORIGIN
+    void this.#filter.fill(this.#store)
   }
 
   async apply(entries: readonly Entry[]): Promise<readonly (EntryOutcome | null)[]> {
@@ -198,7 +204,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   async beginInstall(offer: Checkpoint): Promise<number> {
     if (this.#receiver?.retarget(offer) !== true) {
       if (this.#mark?.phase === 'receiving') await this.#dropReceived(this.#position)
-      this.#receiver = new SnapshotReceiver(this.#store, this.#frontier.totals, offer)
+      this.#receiver = new SnapshotReceiver(this.#store, this.#filter, this.#frontier.totals, offer)
     }
     return this.#receiver!.position
   }
@@ -231,6 +237,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   }
 
   close(): Promise<void> {
+    this.#filter.abandon()
     return this.#store.close()
   }
 
@@ -328,7 +335,7 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
       this.#shownApplied = idOf(checkpoint)
     }
     await this.#firstTopics.load(this.#store, totals.position)
-    this.#frontier = new Frontier(this.#store, totals)
+    this.#frontier = new Frontier(this.#store, this.#filter, totals)
     this.#index = checkpoint.index
     this.#term = checkpoint.term
     this.#ring.forget()
@@ -354,7 +361,9 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     if (this.#receiver === null || this.#mark !== null) return
     const { offer } = this.#receiver
     const ahead = decodeTotals(offer.state).position >= this.#position
-    this.#receiver = ahead ? new SnapshotReceiver(this.#store, this.#frontier.totals, offer) : null
+    this.#receiver = ahead
+      ? new SnapshotReceiver(this.#store, this.#filter, this.#frontier.totals, offer)
+      : null
   }
 
   async #dropReceived(position: number): Promise<void> {

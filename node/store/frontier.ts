@@ -6,6 +6,7 @@
 
 import type { EventWalk } from '../command/format.ts'
 import { type Decision, decide, readSetOf } from './decide.ts'
+import type { KeyFilter } from './key-filter.ts'
 import { nameKey } from './keys.ts'
 import type { SortedStore } from './sorted-store.ts'
 import { TopicCounts } from './topic-counts.ts'
@@ -13,11 +14,14 @@ import type { Totals } from './totals.ts'
 
 export class Frontier {
   readonly #store: SortedStore
+  readonly #filter: KeyFilter
   readonly #counts: TopicCounts
   #totals: Totals
 
-  constructor(store: SortedStore, totals: Totals) {
+  /** `filter`: the store's own, so that it hears of every key. */
+  constructor(store: SortedStore, filter: KeyFilter, totals: Totals) {
     this.#store = store
+    this.#filter = filter
     this.#counts = new TopicCounts(store)
     this.#totals = totals
   }
@@ -30,16 +34,19 @@ export class Frontier {
     const reads = readSetOf(commands)
     const unknown = this.#counts.unknown(reads.topics)
     const nameKeys = unknown.map((topic) => nameKey(topic.bytes))
-    const found = await this.#store.getMany([...reads.dedupKeys, ...nameKeys])
-    const names = found.splice(reads.dedupKeys.length)
-    await this.#counts.learn(unknown, names, this.#totals.position)
+    const asked = reads.dedupKeys.filter((key) => this.#filter.mayHold(key))
+    const found = await this.#store.getMany([...asked, ...nameKeys])
+    await this.#counts.learn(unknown, found.slice(asked.length), this.#totals.position)
+    let next = 0
+    const dedup = reads.dedupKeys.map((key) => (key === asked[next] ? found[next++] : undefined))
 
     const topicEvents = reads.topics.map((topic) => this.#counts.of(topic))
-    return decide(commands, reads, { dedup: found, topicEvents }, this.#totals)
+    return decide(commands, reads, { dedup, topicEvents }, this.#totals)
   }
 
   /** Stores a decision of this frontier, with a mark that tells of it, as one batch; then moves. */
   async advance(decision: Decision, mark: Uint8Array, markValue: Uint8Array): Promise<void> {
+    for (const key of decision.dedupKeys) this.#filter.add(key)
     const batch = this.#store.batch()
     const { keys, values } = decision
     for (let i = 0; i < keys.length; i++) batch.put(keys[i]!, values[i]!)

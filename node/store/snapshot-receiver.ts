@@ -8,6 +8,7 @@ import type { Checkpoint } from '../../raft/core/types.ts'
 import { type EventWalk, MalformedCommandError } from '../command/format.ts'
 import type { Decision } from './decide.ts'
 import { Frontier } from './frontier.ts'
+import type { KeyFilter } from './key-filter.ts'
 import { INSTALL_MARK } from './keys.ts'
 import { encodeInstallMark } from './marks.ts'
 import { chunkAfter, chunkValues } from './snapshot-chunk.ts'
@@ -22,8 +23,8 @@ export class SnapshotReceiver {
   #broken = false
 
   /** From what is in force towards the offer. */
-  constructor(store: SortedStore, from: Totals, offer: Checkpoint) {
-    this.#frontier = new Frontier(store, from)
+  constructor(store: SortedStore, filter: KeyFilter, from: Totals, offer: Checkpoint) {
+    this.#frontier = new Frontier(store, filter, from)
     this.#offer = offer
     this.#target = decodeTotals(offer.state)
   }

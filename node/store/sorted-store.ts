@@ -26,6 +26,8 @@ export interface KeyRange {
   lte?: Uint8Array
   reverse?: boolean
   limit?: number
+  /** False: the values are of no interest, and need not be fetched. */
+  values?: boolean
 }
 
 export interface StoreIterator {
