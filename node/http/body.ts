@@ -41,6 +41,10 @@ function collect(source: Readable, { bytesMax, take }: BodyOptions): Promise<Uin
       source.off('data', onData)
       reject(error)
     }
+    // Every request is closed at some time: the error, with its stack, is made only for those that were cut.
+    const cut = (): void => {
+      if (!source.readableEnded) fail(bodyCut())
+    }
     const onData = (chunk: Uint8Array): void => {
       try {
         if (length + chunk.length > bytesMax) throw bodyTooLarge(bytesMax)
@@ -54,8 +58,8 @@ function collect(source: Readable, { bytesMax, take }: BodyOptions): Promise<Uin
     }
     source.on('data', onData)
     source.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-    source.once('error', () => fail(bodyCut()))
-    source.once('close', () => fail(bodyCut()))
+    source.once('error', cut)
+    source.once('close', cut)
   })
 }
 
