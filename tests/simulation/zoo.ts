@@ -336,8 +336,8 @@ export const ZOO: readonly Plant[] = [
   store(
     'dedup-state-machine.ts',
     'counters go on from where they were, so that redo counts events again',
-    'this.#frontier = new Frontier(this.#store, totals)\n    this.#index',
-    'this.#frontier = new Frontier(this.#store, this.#frontier.totals.position > totals.position ? totals : { ...totals, duplicates: totals.duplicates + this.#lives })\n    this.#index',
+    'this.#frontier = new Frontier(this.#store, this.#filter, totals)\n    this.#index',
+    'this.#frontier = new Frontier(this.#store, this.#filter, this.#frontier.totals.position > totals.position ? totals : { ...totals, duplicates: totals.duplicates + this.#lives })\n    this.#index',
   ),
   store(
     'dedup-state-machine.ts',
@@ -365,6 +365,18 @@ export const ZOO: readonly Plant[] = [
   ),
 
   // ---- Deciding ----
+  store(
+    'frontier.ts',
+    'what was accepted does not reach the filter before the store',
+    'for (const key of decision.dedupKeys) this.#filter.add(key)',
+    '',
+  ),
+  store(
+    'key-filter.ts',
+    'the filter rules out what it has not read yet',
+    'if (!this.#complete || ',
+    'if (',
+  ),
   store(
     'decide.ts',
     'a duplicate of an event that is in flight in the same entry is accepted',
