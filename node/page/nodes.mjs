@@ -9,6 +9,7 @@ import { coarseSpan, shortDigest, webUrl, whole } from './format.mjs'
  *
  * @typedef {object} Moment
  * @property {boolean} live the answer is of now
+ * @property {boolean} asleep the page has not asked since: nobody is to blame
  * @property {number} elapsedMs since the answer
  * @property {number} term of the answering node
  */
@@ -71,12 +72,13 @@ function makeCard({ node_id }) {
  * @param {number} place
  * @param {Moment} moment
  */
-function updateCard(card, node, place, { live, elapsedMs, term }) {
+function updateCard(card, node, place, { live, asleep, elapsedMs, term }) {
   const { report, lag, self } = node
   const deposed = report?.role === 'leader' && report.term < term
   const fresh = live && node.fresh
   const ageMs = node.age_ms === null ? null : node.age_ms + elapsedMs
-  const trouble = troubleOf(node, fresh, ageMs)
+  const old = asleep && node.fresh && !fresh
+  const trouble = old ? `This is from ${coarseSpan(elapsedMs)} ago.` : troubleOf(node, fresh, ageMs)
   setAttributes(card, {
     'data-hue': place + 1,
     'data-fresh': fresh ? 'yes' : 'no',
@@ -111,8 +113,8 @@ const entries = (lag) => (lag === 0 ? 'none' : `${whole(lag)} ${lag === 1 ? 'ent
  * @param {OverviewNode} node
  * @param {boolean} fresh
  */
-function roleText({ report }, fresh) {
-  if (report === null) return 'not heard'
+function roleText({ report, linked }, fresh) {
+  if (report === null) return linked ? 'linked' : 'not heard'
   return ROLES[report.role][fresh ? 0 : 1]
 }
 
@@ -122,6 +124,7 @@ function roleText({ report }, fresh) {
  * @param {number | null} ageMs
  */
 function troubleOf({ report, self, linked }, fresh, ageMs) {
+  if (report === null && linked) return 'Linked, but tells nothing of itself: of an older version?'
   if (report === null) return 'Not heard since this node was started.'
   if (!fresh) {
     const justNow = ageMs === null || ageMs < JUST_NOW_MS
@@ -144,7 +147,7 @@ function troubleOf({ report, self, linked }, fresh, ageMs) {
  * @param {number | null} ageMs
  */
 function heardText({ report }, fresh, ageMs) {
-  if (report === null || ageMs === null) return 'never heard'
+  if (report === null || ageMs === null) return ''
   const upMs = report.uptime_seconds * 1_000
   if (fresh) return `up ${coarseSpan(upMs)}`
   return `had been up ${coarseSpan(upMs)}`

@@ -30,12 +30,23 @@ const nodes = byId('nodes', HTMLUListElement)
 /** The latest answer. */
 let overview = /** @type {Overview | null} */ (null)
 let answeredMs = performance.now()
+/** The last look, and the first of a row without a pause: hidden, asleep or paused, the page does not ask. */
+let lookedMs = performance.now()
+let resumedMs = performance.now()
 let asking = false
 let paused = false
 
 async function look() {
+  if (document.hidden) {
+    document.title = `${overview?.node_id ?? ''} sekali`.trim() // nothing that may be wrong by now
+    return
+  }
+  if (!paused) {
+    if (performance.now() - lookedMs > LIVE_MS) resumedMs = performance.now()
+    lookedMs = performance.now()
+  }
   show()
-  if (asking || paused || document.hidden) return
+  if (asking || paused) return
   asking = true
   try {
     overview = /** @type {Overview} */ (await ask('/overview'))
@@ -50,29 +61,34 @@ async function look() {
 }
 
 function show() {
-  const elapsedMs = performance.now() - answeredMs
+  const nowMs = performance.now()
+  const elapsedMs = nowMs - answeredMs
+  const askingMs = nowMs - Math.max(answeredMs, resumedMs)
   const live = overview !== null && elapsedMs <= LIVE_MS
-  const { tone, ...words } = judge({ overview, elapsedMs, paused })
+  const { tone, ...words } = judge({ overview, elapsedMs, askingMs, paused })
   setText(headline, words.headline)
   setText(detail, words.detail)
   setText(spoken, words.spoken)
   setAttributes(verdict, { 'data-tone': tone })
-  setAttributes(beat, { 'data-tone': live && !paused ? 'good' : paused ? 'unknown' : 'bad' })
-  setText(liveness, livenessText(live, elapsedMs))
+  const asleep = paused || (!live && askingMs <= LIVE_MS)
+  setAttributes(beat, { 'data-tone': asleep ? 'unknown' : live ? 'good' : 'bad' })
+  setText(liveness, livenessText(live, asleep, elapsedMs))
   setAttributes(document.body, { 'data-live': live ? 'yes' : 'no' })
   document.title = `${tone === 'bad' ? '⚠ ' : ''}${words.headline.replace(/\.$/, '')} · sekali`
   if (overview === null) return
   setText(viewpoint, `as ${overview.node_id} sees it`)
-  showNodes(nodes, overview.nodes, { live, elapsedMs, term: overview.term })
+  showNodes(nodes, overview.nodes, { live, asleep, elapsedMs, term: overview.term })
   showPace(overview, elapsedMs, live)
 }
 
 /**
  * @param {boolean} live
+ * @param {boolean} asleep
  * @param {number} elapsedMs
  */
-function livenessText(live, elapsedMs) {
+function livenessText(live, asleep, elapsedMs) {
   if (paused) return 'paused'
+  if (asleep) return overview === null ? 'connecting' : 'asking again'
   if (live) return 'live'
   return overview === null ? 'no answer' : `no answer for ${coarseSpan(elapsedMs)}`
 }

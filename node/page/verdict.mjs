@@ -11,6 +11,7 @@ import { leaderlessMs, reignsOf } from './reigns.mjs'
  * @typedef {object} Sight what there is to judge
  * @property {Overview | null} overview the latest answer; null: none yet
  * @property {number} elapsedMs since it came, or since the page was opened
+ * @property {number} askingMs how much of that time the node was asked, in vain
  * @property {boolean} paused by the reader
  *
  * @typedef {object} Verdict
@@ -27,32 +28,35 @@ export const LIVE_MS = 2_000
  * @param {Sight} sight
  * @returns {Verdict}
  */
-export function judge({ overview, elapsedMs, paused }) {
-  if (overview === null) return unanswered(elapsedMs)
+export function judge({ overview, elapsedMs, askingMs, paused }) {
+  if (overview === null) return unanswered(askingMs)
   const past = elapsedMs > LIVE_MS
-  if (past && paused) return judgedBefore(overview, elapsedMs)
+  if (past && (paused || askingMs <= LIVE_MS)) return judgedBefore(overview, elapsedMs, paused)
   if (past) return lost(overview, elapsedMs)
   if (overview.leader_id === null) return leaderless(overview, elapsedMs)
   return led(overview, overview.leader_id, elapsedMs)
 }
 
-/** @param {number} elapsedMs */
-function unanswered(elapsedMs) {
-  if (elapsedMs <= LIVE_MS) {
+/** @param {number} askingMs */
+function unanswered(askingMs) {
+  if (askingMs <= LIVE_MS) {
     return say('unknown', 'Asking this node …', '', '')
   }
   const headline = 'This node does not answer'
-  return say('bad', `${headline}.`, `Nothing was heard for ${coarseSpan(elapsedMs)}.`, headline)
+  return say('bad', `${headline}.`, `Nothing was heard for ${coarseSpan(askingMs)}.`, headline)
 }
 
 /**
+ * The page itself has not asked for a while: that is no silence of the node.
  * @param {Overview} overview
  * @param {number} elapsedMs
+ * @param {boolean} paused
  */
-function judgedBefore(overview, elapsedMs) {
-  const { headline } = judge({ overview, elapsedMs: 0, paused: false })
-  const detail = `Paused: all of this is from ${coarseSpan(elapsedMs)} ago.`
-  return say('unknown', headline, detail, 'Paused')
+function judgedBefore(overview, elapsedMs, paused) {
+  const { headline, spoken } = judge({ overview, elapsedMs: 0, askingMs: 0, paused: false })
+  const why = paused ? 'Paused' : 'Asking again'
+  const detail = `${why}: all of this is from ${coarseSpan(elapsedMs)} ago.`
+  return say('unknown', headline, detail, paused ? 'Paused' : spoken)
 }
 
 /**
@@ -72,7 +76,7 @@ function lost(overview, elapsedMs) {
 function leaderless({ node_id, nodes, leadership }, elapsedMs) {
   const forMs = leaderlessMs(reignsOf(leadership, elapsedMs, true)) ?? 0
   const needed = majorityOf(nodes)
-  const heard = nodes.filter(({ fresh }) => fresh).length
+  const heard = nodes.filter(isHeard).length
   const why =
     heard < needed
       ? `It hears ${heard - 1} of ${nodes.length - 1} others; a leader needs ${needed} of ${nodes.length} nodes.`
@@ -99,7 +103,7 @@ function led(overview, leader, elapsedMs) {
     const detail = `${leads}. At index ${whole(index)} the digests differ: one of the stores is damaged.`
     return say('bad', `${headline}.`, detail, headline)
   }
-  const silent = nodes.filter(({ fresh }) => !fresh)
+  const silent = nodes.filter((node) => !isHeard(node))
   if (silent.length > 0) {
     const names = list(silent.map((node) => node.node_id))
     const spare = nodes.length - silent.length - majorityOf(nodes)
@@ -127,9 +131,10 @@ function led(overview, leader, elapsedMs) {
  * @param {OverviewNode} node
  */
 function limpOf({ node_id, report }) {
-  if (report?.rebuilding) return `${node_id} builds its store again`
-  if (report?.standing === 'suspect') return `${node_id} is suspect`
-  if (report?.standing === 'forming') return `${node_id} has not met all others yet`
+  if (report === null) return `${node_id} tells nothing of itself`
+  if (report.rebuilding) return `${node_id} builds its store again`
+  if (report.standing === 'suspect') return `${node_id} is suspect`
+  if (report.standing === 'forming') return `${node_id} has not met all others yet`
   return null
 }
 
@@ -153,7 +158,7 @@ function agreement({ nodes }) {
  * @param {number} elapsedMs
  */
 function silentPhrase(nodes, elapsedMs) {
-  const silent = nodes.filter(({ fresh }) => !fresh)
+  const silent = nodes.filter((node) => !isHeard(node))
   if (silent.length === 0) return ''
   const phrases = silent.map(({ node_id, age_ms: age }) =>
     age === null
@@ -162,6 +167,12 @@ function silentPhrase(nodes, elapsedMs) {
   )
   return ` Last heard: ${list(phrases)}.`
 }
+
+/**
+ * It is there, though it may not tell of itself: a peer of an older version does not.
+ * @param {OverviewNode} node
+ */
+const isHeard = ({ fresh, linked, report }) => fresh || (linked && report === null)
 
 /** @param {readonly OverviewNode[]} nodes */
 const majorityOf = (nodes) => Math.floor(nodes.length / 2) + 1

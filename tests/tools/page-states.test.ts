@@ -20,7 +20,7 @@ const NO_LEADER = overview({
   nodes: [
     row('n1', { fresh: false, age_ms: 12_000 }),
     row('n2', { report: report({ role: 'preCandidate' }) }),
-    row('n3', { fresh: false, report: null, age_ms: null, digest_check: null }),
+    row('n3', { fresh: false, linked: false, report: null, age_ms: null, digest_check: null }),
   ],
   leadership: [
     { term: 3, leader_id: 'n1', role: 'follower', age_ms: 60_000 },
@@ -253,11 +253,18 @@ describe('time', () => {
     const before = asked(shown)
     await page.clock.runFor(60_000)
     const whileHidden = asked(shown)
+    const title = await page.title()
+    shown.answer = null
     await hide(false)
-    await page.getByText('live', { exact: true }).waitFor()
+    const awake = [await text(page, 'h1'), await text(page, '#liveness')]
+    shown.answer = NO_LEADER
+    await page.clock.runFor(500)
+    await page.getByText('No leader: publishes wait.').waitFor()
 
     expect(whileHidden).toBe(before)
-    expect(asked(shown)).toBe(before + 1)
+    expect(title).toBe('n2 sekali')
+    expect(awake).toEqual(['n1 leads term 3.', 'asking again']) // no blame for what nobody asked
+    expect(asked(shown)).toBe(before + 2)
   })
 
   test('what is old is called old, while it waits for an answer', async () => {
@@ -286,6 +293,7 @@ describe('time', () => {
       await text(page, '#detail'),
       await text(page, '#liveness'),
     ]
+    const trouble = await text(page, '.node:first-child .trouble')
     const pressed = await page.getByRole('button', { name: 'Pause' }).getAttribute('aria-pressed')
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByText('No leader: publishes wait.').waitFor()
@@ -295,6 +303,7 @@ describe('time', () => {
       expect.stringMatching(/^Paused: .* 5 s ago/),
       'paused',
     ])
+    expect(trouble).toBe('This is from 5 s ago.')
     expect(pressed).toBe('true')
   })
 

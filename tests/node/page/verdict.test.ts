@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { judge, LIVE_MS } from '../../../node/page/verdict.mjs'
 import { node, overview, report } from './samples.ts'
 
-const now = { elapsedMs: 100, paused: false }
+const now = { elapsedMs: 100, askingMs: 100, paused: false }
 
 describe('judge', () => {
   test('all is well', () => {
@@ -28,7 +28,7 @@ describe('judge', () => {
     const nodes = [
       node('n1', { fresh: false, age_ms: 12_000 }),
       node('n2'),
-      node('n3', { fresh: false, report: null, age_ms: null }),
+      node('n3', { fresh: false, linked: false, report: null, age_ms: null }),
     ]
     const leadership = [
       { term: 3, leader_id: 'n1', role: 'follower' as const, age_ms: 60_000 },
@@ -103,6 +103,17 @@ describe('judge', () => {
     })
   })
 
+  test('a peer of an older version is there, but tells nothing of itself', () => {
+    const silent = { fresh: false, report: null, age_ms: null, digest_check: null }
+    const nodes = [node('n1', silent), node('n2'), node('n3')]
+
+    expect(judge({ overview: overview({ nodes }), ...now })).toMatchObject({
+      tone: 'warn',
+      headline: 'n1 leads term 3; n1 tells nothing of itself.',
+      detail: '1,204 events stored; not yet compared with n1.',
+    })
+  })
+
   test('FSYNC=off is never passed over', () => {
     const nodes = [node('n1'), node('n2', { report: report({ fsync: false }) }), node('n3')]
 
@@ -113,23 +124,36 @@ describe('judge', () => {
   })
 
   test('without an answer nothing is said of now', () => {
-    const late = { elapsedMs: 12_400, paused: false }
+    const late = { elapsedMs: 12_400, askingMs: 12_400, paused: false }
 
     expect(judge({ overview: overview(), ...late })).toMatchObject({
       tone: 'bad',
       headline: 'n2 does not answer.',
       detail: expect.stringContaining('Last heard 12 s ago. What stands below was true then'),
     })
-    expect(judge({ overview: overview(), elapsedMs: LIVE_MS, paused: false }).tone).toBe('good')
+    expect(judge({ overview: overview(), ...now, elapsedMs: LIVE_MS }).tone).toBe('good')
     expect(judge({ overview: null, ...late }).headline).toBe('This node does not answer.')
     expect(judge({ overview: null, ...now }).tone).toBe('unknown')
   })
 
   test('paused by the reader it says from when all of it is', () => {
-    expect(judge({ overview: overview(), elapsedMs: 5_000, paused: true })).toMatchObject({
+    expect(
+      judge({ overview: overview(), elapsedMs: 5_000, askingMs: 0, paused: true }),
+    ).toMatchObject({
       tone: 'unknown',
       headline: 'n1 leads term 3.',
       detail: 'Paused: all of this is from 5 s ago.',
+    })
+  })
+
+  test('a page that did not ask does not blame its node for the silence', () => {
+    const asleep = { elapsedMs: 60_000, askingMs: 300, paused: false }
+
+    expect(judge({ overview: overview(), ...asleep })).toEqual({
+      tone: 'unknown',
+      headline: 'n1 leads term 3.',
+      detail: 'Asking again: all of this is from 1 min 0 s ago.',
+      spoken: 'n1 leads term 3',
     })
   })
 
