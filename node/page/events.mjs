@@ -14,6 +14,7 @@ import { clockTime, whole } from './format.mjs'
  * @property {string} [timestamp]
  * @property {string} [source]
  * @property {unknown} [payload]
+ * @property {true} [cloudevent] the payload is the whole of it, as it came
  */
 
 const EVENTS_SHOWN = 12
@@ -121,17 +122,18 @@ function makeRow(event) {
 }
 
 /** @param {StoredEvent} event */
-function contentOf({ topic: of, event_id, source, timestamp, payload }) {
+function contentOf({ position, source, timestamp, payload, cloudevent }) {
   const text = JSON.stringify(payload ?? {}, null, 2)
   const cut = text.length > PAYLOAD_LETTERS_MAX
-  const path = `/events/${encodeURIComponent(of)}/${encodeURIComponent(event_id)}`
+  // By its position: an identity may be one of two kinds, and a name like `..` is no part of a path.
+  const path = `/events?after=${position - 1}&limit=1`
   return element(
     'div',
     { class: 'event-content' },
     element(
       'p',
       { class: 'muted' },
-      `timestamp ${timestamp ?? '–'}${source ? `, source ${source}` : ''} `,
+      `${cloudevent ? 'CloudEvent, ' : ''}timestamp ${timestamp ?? '–'}${source ? `, source ${source}` : ''}`,
     ),
     element('pre', { tabindex: 0 }, cut ? `${text.slice(0, PAYLOAD_LETTERS_MAX)} …` : text),
     element('p', {}, element('a', { href: path }, cut ? 'All of it, as JSON' : 'As JSON')),

@@ -46,7 +46,7 @@ function show({ topic: of, event_id }, position, node) {
     answer.textContent = `No: ${node} has stored no event ${event_id} in ${of}.`
     return
   }
-  const href = `/events/${encodeURIComponent(of)}/${encodeURIComponent(event_id)}`
+  const href = `/events?after=${position - 1}&limit=1`
   answer.dataset.tone = 'good'
   answer.replaceChildren('Yes, at position ', element('a', { href }, whole(position)), '.')
 }

@@ -156,6 +156,24 @@ describe('what users and peers say is text', () => {
     expect(targets).toEqual(['http://n1.test/'])
   })
 
+  test('an event leads to itself as JSON, whatever it is called, a CloudEvent too', async () => {
+    const { page, node } = await show()
+    await node.publish(
+      { specversion: '1.0', id: '..', source: '/till', type: 'paid', data: { total: 1 } },
+      'application/cloudevents+json',
+    )
+    await page.getByLabel('Topic or pattern').fill('paid')
+    await page.getByRole('button', { name: 'Filter' }).click()
+
+    const event = page.locator('.events li').filter({ hasText: 'paid' })
+    await event.filter({ hasText: '..' }).locator('summary').click()
+    await event.getByText('CloudEvent, timestamp').waitFor()
+    const href = await event.getByRole('link', { name: 'As JSON' }).getAttribute('href')
+
+    const { body } = await node.request(href!)
+    expect(body.events).toMatchObject([{ topic: 'paid', event_id: '..', cloudevent: true }])
+  })
+
   test('numbers keep the digits they were sent with', async () => {
     const { page, node } = await show()
     await node.publish('{"topic":"digits","event_id":"d","payload":{"n":12345678901234567890.10}}')
