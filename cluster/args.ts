@@ -9,6 +9,8 @@ export interface Option {
   readonly type: 'string' | 'boolean'
   /** For help: what stands in place of the value. */
   readonly value?: string
+  /** Its value may stand without the name; one option of a command at most. */
+  readonly operand?: boolean
   readonly help: string
 }
 
@@ -47,13 +49,24 @@ export function parseCommand<Options extends Record<string, Option>>(
   for (const [name, option] of Object.entries(command.options))
     options[name] = { type: option.type }
 
+  const operand = Object.keys(command.options).find((name) => command.options[name]!.operand)
+  const allowPositionals = operand !== undefined
   let given: Record<string, string | boolean | undefined>
+  let loose: string[]
   try {
-    given = parseArgs({ args: [...parameters], options, strict: true }).values
+    const parsed = parseArgs({ args: [...parameters], options, strict: true, allowPositionals })
+    given = parsed.values
+    loose = parsed.positionals
   } catch (error) {
     throw new UsageError(firstSentence(error instanceof Error ? error.message : String(error)))
   }
   if (given.help === true) return null
+  if (operand !== undefined && loose.length > 0) {
+    if (loose.length > 1 || given[operand] !== undefined) {
+      throw new UsageError(`there can be one ${command.options[operand]!.value}`)
+    }
+    given = { ...given, [operand]: loose[0] }
+  }
 
   const values: Record<string, string | boolean | undefined> = {}
   for (const [name, option] of Object.entries(command.options)) {
@@ -64,7 +77,7 @@ export function parseCommand<Options extends Record<string, Option>>(
 
 export function helpText(command: Command<Record<string, Option>>): string {
   const rows: [string, string][] = Object.entries(command.options).map(([name, option]) => [
-    option.type === 'boolean' ? `--${name}` : `--${name} ${option.value ?? 'VALUE'}`,
+    optionText(name, option),
     option.help,
   ])
   rows.push(['--help', 'this text'])
@@ -72,6 +85,11 @@ export function helpText(command: Command<Record<string, Option>>): string {
   const lines = rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`)
   const notes = command.notes === undefined ? [] : ['', command.notes]
   return [`sekali ${command.name}: ${command.summary}`, '', ...lines, ...notes, ''].join('\n')
+}
+
+function optionText(name: string, { type, value = 'VALUE', operand }: Option): string {
+  if (type === 'boolean') return `--${name}`
+  return operand ? `[--${name}] ${value}` : `--${name} ${value}`
 }
 
 /** Parses, runs, and turns every end into an exit code. `main` answers the code; unexpected errors keep their stack. */

@@ -10,6 +10,7 @@ import { orExplain, ROOT, setUp } from './setup.mjs'
 const COMMANDS = {
   start: ['cluster/start.ts', 'three nodes on this machine, restarted when they die'],
   publish: ['cluster/publish.ts', 'synthetic events, the lines of a file, or NDJSON'],
+  tail: ['cluster/tail.ts', 'events as they are accepted'],
   compare: ['cluster/compare.ts', 'do all nodes hold the same?'],
   check: ['cluster/check.ts', 'is everything there that a ledger says was acknowledged?'],
   chaos: ['cluster/chaos.ts', 'break a cluster under load, and prove that it held'],

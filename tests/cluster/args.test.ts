@@ -39,6 +39,24 @@ describe('options', () => {
     expect(parse).toThrow(/^[^\n]*$/)
   })
 
+  test('one of them may stand without its name, once', () => {
+    const command = {
+      name: 'test',
+      summary: 'for tests',
+      options: {
+        topic: { type: 'string', operand: true, value: 'TOPIC', help: 'which' },
+        json: { type: 'boolean', help: 'as JSON' },
+      },
+    } as const
+
+    expect(parseCommand(command, ['a.b', '--json'])).toEqual({ topic: 'a.b', json: true })
+    expect(parseCommand(command, ['--topic', 'a.b'])).toEqual({ topic: 'a.b', json: false })
+    expect(parseCommand(command, [])).toEqual({ topic: undefined, json: false })
+    expect(() => parseCommand(command, ['a', 'b'])).toThrow('there can be one TOPIC')
+    expect(() => parseCommand(command, ['a', '--topic', 'b'])).toThrow('there can be one TOPIC')
+    expect(helpText(command)).toMatch(/\[--topic\] TOPIC +which\n/)
+  })
+
   test('--help asks for nothing but the help, which names every option', () => {
     expect(parseCommand(COMMAND, ['--help'])).toBeNull()
     expect(helpText(COMMAND)).toMatch(/--events N +how many\n {2}--fresh +anew\n/)
