@@ -1,22 +1,18 @@
 // Three real processes, walked as a user would: publish through each, kill the leader under load, kill them all,
 // compare. What they keep is judged by what was acknowledged, never by how long anything took.
 
-import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type PublishAnswer, publishAnswerSchema } from '../../client/contract/publish.ts'
-import { seenAnswerSchema } from '../../client/contract/read.ts'
+import type { PublishAnswer } from '../../client/contract/publish.ts'
 import { DataDir } from '../../cluster/data-dir.ts'
-import { type Answer, NodeClient } from '../../cluster/http.ts'
+import { NodeClient } from '../../cluster/http.ts'
 import { ClusterProcesses } from '../../cluster/processes.ts'
+import { committed, compare, expectAllStored, Load, newId, run } from './load.ts'
 
 const BASE_PORT = 18_110
 const COMMANDS = path.join(import.meta.dirname, '..', '..', 'cluster')
-const run = promisify(execFile)
 
 let directory: string
 let cluster: ClusterProcesses
@@ -44,109 +40,8 @@ afterEach(async () => {
   load = null
 })
 
-interface Id {
-  readonly topic: string
-  readonly event_id: string
-}
-
-const newId = (topic = 'orders'): Id => ({ topic, event_id: randomUUID() })
-
-function committed(answer: Answer): PublishAnswer {
-  expect(answer).toMatchObject({ status: 200 })
-  return publishAnswerSchema.parse(answer.body)
-}
-
 async function publish(client: NodeClient, event: object): Promise<PublishAnswer> {
   return committed(await client.publish(JSON.stringify(event)))
-}
-
-/** Where each of the ids stands on that node, in their order. */
-async function positionsOn(client: NodeClient, ids: readonly Id[]): Promise<(number | null)[]> {
-  const positions: (number | null)[] = []
-  for (let start = 0; start < ids.length; start += 5_000) {
-    const body = JSON.stringify({ ids: ids.slice(start, start + 5_000) })
-    const answer = await client.request('POST', '/seen?consistency=linearizable', body)
-    expect(answer).toMatchObject({ status: 200 })
-    positions.push(...seenAnswerSchema.parse(answer.body).results.map(({ position }) => position))
-  }
-  return positions
-}
-
-/** `npm run compare` on this cluster: its exit code and what it printed. */
-async function compare(): Promise<{ code: number; text: string }> {
-  const parameters = [path.join(COMMANDS, 'compare.ts'), '--nodes', cluster.urls.join(',')]
-  try {
-    return { code: 0, text: (await run(process.execPath, parameters)).stdout }
-  } catch (error) {
-    const { code, stdout } = error as { code: number; stdout: string }
-    return { code, text: stdout }
-  }
-}
-
-/** Publishes through every node until told to stop, re-sending now and then; remembers what was acknowledged. */
-class Load {
-  readonly acknowledged = new Map<string, { id: Id; position: number }>()
-  /** Answers other than 200, by node, and lost connections. */
-  readonly refusals: { node: string; status: number | null }[] = []
-  readonly #workers: Promise<void>[]
-  #stopped = false
-  #count = 0
-  readonly #waiting: { count: number; resolve: () => void }[] = []
-
-  constructor(workersPerNode = 2) {
-    this.#workers = cluster.ids.flatMap((id, place) =>
-      Array.from({ length: workersPerNode }, () => this.#work(id, clients[place]!)),
-    )
-  }
-
-  /** Resolves when this many more batches have been acknowledged. */
-  more(batches: number): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push({ count: this.#count + batches, resolve }))
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await Promise.all(this.#workers)
-  }
-
-  async #work(node: string, client: NodeClient): Promise<void> {
-    while (!this.#stopped) {
-      const fresh = Array.from({ length: 10 }, () => newId('load'))
-      const events = [...fresh, fresh[0]!]
-      try {
-        const answer = await client.publish(JSON.stringify(events))
-        if (answer.status === 200) this.#note(committed(answer))
-        else this.refusals.push({ node, status: answer.status })
-      } catch {
-        this.refusals.push({ node, status: null })
-        // The node is gone: until it is back there is no answer to wait for, so the others are given the turn.
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    }
-  }
-
-  #note(answer: PublishAnswer): void {
-    for (const { topic, event_id, position } of answer.results) {
-      this.acknowledged.set(`${topic}/${event_id}`, { id: { topic, event_id }, position })
-    }
-    this.#count += 1
-    for (const waiter of this.#waiting) if (this.#count >= waiter.count) waiter.resolve()
-  }
-}
-
-/** On every node, each acknowledged event stands at the position that was told, and no position is told twice. */
-async function expectAllStored(load: Load): Promise<void> {
-  const acknowledged = [...load.acknowledged.values()]
-  const positions = acknowledged.map(({ position }) => position)
-  expect(new Set(positions).size).toBe(positions.length)
-  for (const client of clients) {
-    expect(
-      await positionsOn(
-        client,
-        acknowledged.map(({ id }) => id),
-      ),
-    ).toEqual(positions)
-  }
 }
 
 describe('a cluster of three processes', () => {
@@ -176,7 +71,7 @@ describe('a cluster of three processes', () => {
   })
 
   test('loses nothing, and no surviving node answers with an error, when the leader is killed', async () => {
-    load = new Load()
+    load = new Load(clients)
     await load.more(20)
 
     const leader = await cluster.waitForAll()
@@ -188,12 +83,15 @@ describe('a cluster of three processes', () => {
     await load.stop()
 
     expect(load.refusals.filter(({ node }) => node !== leader)).toEqual([])
-    await expectAllStored(load)
-    expect(await compare()).toMatchObject({ code: 0, text: expect.stringContaining('equal at') })
+    await expectAllStored(load, clients)
+    expect(await compare(cluster.urls)).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('equal at'),
+    })
   })
 
   test('loses nothing when all nodes are killed at once under load', async () => {
-    load = new Load()
+    load = new Load(clients)
     await load.more(20)
 
     await Promise.all(cluster.ids.map((id) => cluster.kill(id, 'SIGKILL')))
@@ -202,8 +100,11 @@ describe('a cluster of three processes', () => {
     await load.more(20)
     await load.stop()
 
-    await expectAllStored(load)
-    expect(await compare()).toMatchObject({ code: 0, text: expect.stringContaining('equal at') })
+    await expectAllStored(load, clients)
+    expect(await compare(cluster.urls)).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('equal at'),
+    })
   })
 
   test('is compared as not equal while a node is missing', async () => {
