@@ -38,7 +38,7 @@ const { values: options } = parseArgs({
     marks: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
     zoo: { type: 'boolean', default: false },
-    bug: { type: 'string' },
+    bug: { type: 'string', multiple: true },
     'no-shrink': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -199,8 +199,10 @@ async function shrunk(run: SeedRun, { failure }: SeedResult): Promise<void> {
 
 /** Each planted bug is hunted until some seed catches it; exit code 1 if none does. */
 async function zoo(): Promise<void> {
-  const plants = ZOO.filter(({ bug }) => bug.includes(options.bug ?? ''))
-  if (plants.length === 0) fail(`no planted bug is called "${options.bug}"`)
+  const asked = options.bug ?? ['']
+  for (const part of asked)
+    if (!ZOO.some(({ bug }) => bug.includes(part))) fail(`no planted bug is called "${part}"`)
+  const plants = ZOO.filter(({ bug }) => asked.some((part) => bug.includes(part)))
   const seedsMax = options.seeds === undefined ? ZOO_SEEDS_MAX : count('seeds')
   const startMs = performance.now()
   let done = 0

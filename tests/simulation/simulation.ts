@@ -3,6 +3,7 @@
 
 import { Ledger, type Verdict } from '../../client/ledger/ledger.ts'
 import { broken } from './broken.ts'
+import { equalStores } from './equal-stores.ts'
 import { strike } from './faults.ts'
 import type { MarkCounts } from './marks.ts'
 import { countersOf, readFrom, SimClients } from './sim-clients.ts'
@@ -144,6 +145,7 @@ export class Simulation {
     }
     readAll().catch((error) => world.fail(error))
     await world.until(() => read === nodes.length, CONVERGE_US, 'everything is read back')
+    equalStores(nodes)
     const verdict = this.ledger.verdict()
     if (!verdict.clean) broken('ledger', verdict.violations[0]!.sentence)
     return verdict

@@ -57,11 +57,23 @@ export const ZOO: readonly Plant[] = [
     'await this.#options.log.append(task)\n    this.#appendTicks = null',
     'const written = this.#options.log.append(task)\n    for (const message of task.thenSend) this.#options.transport.send(message)\n    await written\n    this.#appendTicks = null',
   ),
+  core(
+    'leader.ts',
+    'the leader counts itself before its write is durable',
+    '(node === self ? log.stable :',
+    '(node === self ? log.last.index :',
+  ),
   raft(
     'replica.ts',
-    'the leader counts itself before its write is durable',
-    'this.#appendTicks = 0\n    await this.#options.log.append(task)',
-    "this.#appendTicks = 0\n    this.#input({ type: 'AppendDone', seq: task.seq })\n    await this.#options.log.append(task)",
+    'a node goes on after its disk has refused a write',
+    'await this.#options.log.append(task)\n    this.#appendTicks = null',
+    'await this.#options.log.append(task).catch(() => undefined)\n    this.#appendTicks = null',
+  ),
+  raft(
+    'replica.ts',
+    'one apply overtakes another',
+    'this.#applyChain = this.#applyChain.then(() => (this.#stopped ? undefined : work()))',
+    'this.#applyChain = work()',
   ),
   core(
     'outbox.ts',
@@ -150,6 +162,24 @@ export const ZOO: readonly Plant[] = [
     "if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))",
     'if (this.#candidacy !== null)',
   ),
+  core(
+    'raft.ts',
+    'a vote given in an earlier term is counted in this one',
+    'if (message.term < this.#term) return this.#answerStale(message)',
+    "if (message.term < this.#term && message.type !== 'VoteResp') return this.#answerStale(message)",
+  ),
+  core(
+    'leader.ts',
+    'a leader that could not hand over refuses proposals for ever',
+    'to: this.#transfer.to })\n    this.#transfer = null',
+    'to: this.#transfer.to })',
+  ),
+  core(
+    'roles.ts',
+    'a candidate whose disk hangs raises its term again and again',
+    'return this.#mayLead && isDurable && unfinishedTicks < this.#config.diskStallTicks',
+    'return this.#mayLead || (isDurable && unfinishedTicks < this.#config.diskStallTicks)',
+  ),
 
   // ---- Replication and commit ----
   core(
@@ -181,6 +211,36 @@ export const ZOO: readonly Plant[] = [
     'an append ignores what comes before it',
     'if (!this.#log.matches(prev)) {',
     'if (prev.index > this.#log.last.index) {',
+  ),
+  core(
+    'follower.ts',
+    'a follower acknowledges its own last index',
+    'const match = prev.index + entries.length',
+    'const match = this.#log.last.index',
+  ),
+  core(
+    'replication.ts',
+    'an acknowledgement from another life of the follower counts',
+    'return progress?.session === session ? progress : null',
+    'return progress ?? null',
+  ),
+  core(
+    'replication.ts',
+    'sessions are counted from one in every term',
+    'this.#sessions = core.term * SESSIONS_PER_TERM',
+    'this.#sessions = 0 * SESSIONS_PER_TERM',
+  ),
+  core(
+    'leader.ts',
+    'a term begins without an entry of its own',
+    "this.#append({ type: 'noop', proposal: null, data: new Uint8Array(0) })",
+    '',
+  ),
+  core(
+    'quorum.ts',
+    'the matches are not sorted',
+    '[...matches].sort((a, b) => b - a)',
+    '[...matches]',
   ),
   core(
     'log.ts',
@@ -270,6 +330,24 @@ export const ZOO: readonly Plant[] = [
   ),
   core(
     'proposals.ts',
+    'a dead proposal goes on under a new id',
+    'pending.term = null // dead: proposed again, under the same id\n        pending.resendIn = 0',
+    'this.#pending.delete(pending.id.count)\n        this.add(pending.data)',
+  ),
+  core(
+    'raft.ts',
+    'a forwarded proposal is taken in a later term than it names',
+    'if (message.term < this.#term) return this.#answerStale(message)',
+    "if (message.term < this.#term && message.type !== 'Propose') return this.#answerStale(message)",
+  ),
+  raft(
+    'replica.ts',
+    'an entry of an earlier life answers a request of this one',
+    'if (id === null || id.node !== config.id || id.life !== config.life) return',
+    'if (id === null || id.node !== config.id) return',
+  ),
+  core(
+    'proposals.ts',
     'an abandoned proposal is called "certainly not stored"',
     'return pending !== undefined && pending.term === null',
     'return pending !== undefined',
@@ -294,6 +372,12 @@ export const ZOO: readonly Plant[] = [
     'a read is confirmed by a round that began before it',
     'if (!this.roundDue) {\n      this.roundDue = true',
     'if (this.#waiting.length === 0) {\n      this.roundDue = true',
+  ),
+  core(
+    'reads.ts',
+    'an answer to a read of an earlier life confirms one of this life',
+    'this.#nextTicket = (life % 2 ** 20) * 2 ** 32',
+    'this.#nextTicket = 0 * life',
   ),
   {
     bug: 'a confirmed read looks before its index is applied',
@@ -320,6 +404,48 @@ export const ZOO: readonly Plant[] = [
     'a log that lost its end is taken as it is',
     'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
     'const lostEnd = false',
+  ),
+  raft(
+    'redo.ts',
+    'an older, longer tail that came back is not noticed',
+    'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
+    'const lostEnd = shown.index > lastIndex || term === -1',
+  ),
+  raft(
+    'replica.ts',
+    "a store redone from nothing takes a checkpoint below the log's own",
+    'this.#rebuilding || this.#applied <= this.#checkpointFound) return',
+    'this.#rebuilding) return',
+  ),
+  core(
+    'persistence.ts',
+    'a checkpoint takes the place of a snapshot that is on its way to the disk',
+    'if (this.#checkpoint?.base && !base) return',
+    '',
+  ),
+  core(
+    'follower.ts',
+    'the next snapshot begins while the record of the last one is on its way',
+    'if (this.#restoring) return',
+    '',
+  ),
+  store(
+    'snapshot-receiver.ts',
+    'what a sender gives beyond its offer is taken too',
+    'const values = this.#upToTarget(chunkValues(chunk))',
+    'const values = chunkValues(chunk)',
+  ),
+  store(
+    'dedup-state-machine.ts',
+    'what a snapshot left behind stays when the log goes on',
+    'await dropAbove(this.#store, position)',
+    'void position',
+  ),
+  store(
+    'totals.ts',
+    'a checkpoint does not hold the counters',
+    'writeUint48(bytes, 7, totals.duplicates)',
+    'writeUint48(bytes, 7, 0)',
   ),
   store(
     'dedup-state-machine.ts',
@@ -396,6 +522,18 @@ export const ZOO: readonly Plant[] = [
     'flags[place] = DUPLICATE',
   ),
   store(
+    'decide.ts',
+    'what was stored is remembered for the last fifty events only',
+    'const known = this.#known[dedup]',
+    'const stands = this.#known[dedup]\n      const known = stands !== undefined && positionIn(stands) < next - 50 ? undefined : stands',
+  ),
+  store(
+    'decide.ts',
+    'time is read when an entry is applied, not when it was made',
+    'writeCommandHead(part, receivedAtMsOf(command),',
+    'writeCommandHead(part, Math.floor(performance.now() * 1000),',
+  ),
+  store(
     'frontier.ts',
     'the position moves before the batch is in',
     'await batch.write()',
@@ -420,6 +558,41 @@ export const ZOO: readonly Plant[] = [
     'every store counts, pinned or not',
     'return met !== undefined && (',
     'return met !== undefined || (',
+  ),
+  core(
+    'identity.ts',
+    'a directory set back to an older copy is not noticed',
+    'this.#lacks(said.seen, term)\n    ) {',
+    'this.#lacks(said.seen, term) === null\n    ) {',
+  ),
+  core(
+    'raft.ts',
+    'a node promises before it is told what others remember of it',
+    'if (!this.#identities.mayPromise(message.from))',
+    "if (!this.#identities.mayPromise(message.from) && message.type === 'Propose')",
+  ),
+  core(
+    'introductions.ts',
+    'a cleared node votes again in the same term',
+    'if (this.#persistence.vote === null) this.#persistence.voteFor(leaderId ?? this.#self)',
+    'void leaderId',
+    {
+      file: 'raft/core/roles.ts',
+      find: 'if (!this.#identities.member && this.#persistence.vote === null)',
+      put: 'if (this.#identities.standing === null && this.#persistence.vote === null)',
+    },
+  ),
+  core(
+    'identity.ts',
+    'a store that was replaced is vouched for again',
+    'return this.pinned(node) !== store && !this.#replaced.has(store)',
+    'return this.pinned(node) !== store',
+  ),
+  core(
+    'identity.ts',
+    'a suspect is cleared by whom it meets',
+    'if (this.#identity.member || this.#lost) return false',
+    'if (this.#identity.member) return false',
   ),
 
   // ---- The node above ----
