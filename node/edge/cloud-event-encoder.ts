@@ -212,10 +212,9 @@ export class CloudEventEncoder {
  * are strings, JSON is the type of data that names none, and null is absent.
  */
 function fingerprint(topic: string, attributes: Attributes, canonicalData: string | null): Buffer {
-  const content = Object.entries(attributes)
+  const content = Object.entries({ ...attributes, datacontenttype: plainType(attributes) })
     .filter(([name, value]) => !NOT_CONTENT.has(name) && value !== null && value !== undefined)
-    .map(([name, value]) => [name, name === 'datacontenttype' ? plainType(value) : String(value)])
-    .filter(([, value]) => value !== '')
+    .map(([name, value]) => [name, String(value)])
     .sort(([one], [other]) => (one! < other! ? -1 : 1))
   const text = JSON.stringify([topic, content, canonicalData])
   return Buffer.from(hash('sha256', text, 'buffer')).subarray(0, FINGERPRINT_BYTES)
@@ -226,12 +225,16 @@ function messageOf({ code, message }: z.core.$ZodIssue): string {
   return code === 'custom' ? message : `is not as CloudEvents have it: ${message}`
 }
 
-/** '' for JSON, which is what data is unless something else is said. */
-function plainType(value: unknown): string {
-  const type = String(value)
+/** null for JSON, which is what data is unless something else is said. */
+function plainType({ datacontenttype }: Attributes): string | null {
+  if (typeof datacontenttype !== 'string') return null
+  const type = datacontenttype
     .toLowerCase()
-    .replace(/\s*;\s*charset="?utf-?8"?\s*$/, '')
-  return type === 'application/json' ? '' : type
+    .split(';')
+    .map((part) => part.trim())
+    .filter((part) => !/^charset="?utf-?8"?$/.test(part))
+    .join(';')
+  return type === 'application/json' ? null : type
 }
 
 function textOf(json: JsonScanner, from: number, to: number): string {

@@ -328,6 +328,8 @@ describe('identity', () => {
     ['no data', { data: undefined }, true],
     ['another extension', { flag: false }, true],
     ['another subject', { subject: 'x' }, true],
+    ['an extension that is empty', { note: '' }, true],
+    ['another type of data', { datacontenttype: 'application/vnd.x+json' }, true],
   ])('%s: conflict %s', async (_, more, conflict) => {
     const node = await startNode()
     const event = cloudEvent({ data: { a: 1, b: 2 }, flag: true })
