@@ -85,3 +85,18 @@ test('counters are taken over under their names in the ledger', () => {
     digest: 'd',
   })
 })
+
+test('CloudEvents of one topic and id are told apart by their sources, and from an event of ours', () => {
+  const event = {
+    ...{ topic: 'a', event_id: '1', source: '/s', position: 1, payload: {} },
+    ...{ timestamp: '2025-01-01T00:00:00Z', received_at: '2025-01-01T00:00:00Z' },
+  }
+  const shown = [
+    shownEvent(event),
+    shownEvent({ ...event, cloudevent: true }),
+    shownEvent({ ...event, source: '/t', cloudevent: true }),
+  ]
+
+  expect(new Set(shown.map(({ eventId }) => eventId)).size).toBe(3)
+  expect(shown.map(({ topic }) => topic)).toEqual(['a', 'a', 'a'])
+})
