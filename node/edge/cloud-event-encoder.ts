@@ -38,6 +38,12 @@ const NOT_CONTENT: ReadonlySet<string> = new Set(['time', 'traceparent', 'traces
 type Attributes = Record<string, unknown>
 type CheckedAttributes = Attributes & { id: string; source: string; type: string }
 
+interface Members {
+  readonly attributes: Attributes
+  /** null: there is no data. */
+  canonicalData: string | null
+}
+
 export interface CloudEventsOptions {
   readonly limits: PublishLimits & Pick<RequestLimits, 'bodyBytesMax'>
   /** The timestamp of events without a time; ms since 1970. */
@@ -92,45 +98,49 @@ export class CloudEventEncoder {
     return { version: VERSION_OF_CLOUD_EVENTS, count: this.count, bytes, ids: this.#ids }
   }
 
-  #members(json: JsonScanner): { attributes: Attributes; canonicalData: string | null } {
-    const attributes: Attributes = {}
-    let canonicalData: string | null = null
+  #members(json: JsonScanner): Members {
+    const members: Members = { attributes: {}, canonicalData: null }
     if (json.text[json.at] !== OPEN_BRACE) {
       this.#value(json, null)
       this.#note(null, 'must be a JSON object')
-      return { attributes, canonicalData }
+      return members
     }
     json.at++
     json.space()
-    if (json.text[json.at] === CLOSE_BRACE) json.at++
-    else {
-      for (;;) {
-        const keyAt = json.at
-        const name = this.#string(json)
-        if (Object.hasOwn(attributes, name) || (name === DATA && canonicalData !== null)) {
-          json.at = keyAt
-          json.fail(`"${showInput(name)}" only once`)
-        }
-        json.space()
-        json.expect(COLON)
-        json.space()
-        const from = json.at
-        const canonical = this.#value(json, name)
-        if (name === DATA) canonicalData = canonical
-        else if (ATTRIBUTE_NAME.test(name) || name === DATA_BASE64) {
-          attributes[name] = JSON.parse(textOf(json, from, json.at))
-        } else this.#note(name, 'is no attribute: those have lower-case letters and digits')
-        json.space()
-        const byte = json.text[json.at++]
-        if (byte === CLOSE_BRACE) break
-        if (byte !== COMMA) {
-          json.at--
-          json.fail('"," or "}"')
-        }
-        json.space()
-      }
+    if (json.text[json.at] === CLOSE_BRACE) {
+      json.at++
+      return members
     }
-    return { attributes, canonicalData }
+    for (;;) {
+      this.#member(json, members)
+      json.space()
+      const byte = json.text[json.at++]
+      if (byte === CLOSE_BRACE) return members
+      if (byte !== COMMA) {
+        json.at--
+        json.fail('"," or "}"')
+      }
+      json.space()
+    }
+  }
+
+  #member(json: JsonScanner, members: Members): void {
+    const { attributes } = members
+    const keyAt = json.at
+    const name = this.#string(json)
+    if (Object.hasOwn(attributes, name) || (name === DATA && members.canonicalData !== null)) {
+      json.at = keyAt
+      json.fail(`"${showInput(name)}" only once`)
+    }
+    json.space()
+    json.expect(COLON)
+    json.space()
+    const from = json.at
+    const canonical = this.#value(json, name)
+    if (name === DATA) members.canonicalData = canonical
+    else if (ATTRIBUTE_NAME.test(name) || name === DATA_BASE64) {
+      attributes[name] = JSON.parse(textOf(json, from, json.at))
+    } else this.#note(name, 'is no attribute: those have lower-case letters and digits')
   }
 
   #string(json: JsonScanner): string {
