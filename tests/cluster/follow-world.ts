@@ -16,6 +16,8 @@ export interface Consumer {
   readonly name: string
   /** Of the events it was given, in the order in which they came. */
   positions(): Promise<readonly number[]> | readonly number[]
+  /** How many they are. */
+  count(): Promise<number> | number
   /** The URL of the node it is on, or was on last. */
   node(): Promise<string | null> | string | null
   close(): Promise<void> | void
@@ -53,6 +55,7 @@ export function sdkConsumer(urls: readonly string[]): Consumer {
   return {
     name: 'the SDK',
     positions: () => positions,
+    count: () => positions.length,
     node: () => node,
     close: async () => {
       await sekali.close()
@@ -82,6 +85,7 @@ export function eventSourceConsumer(urls: readonly string[]): Consumer {
   return {
     name: 'eventsource',
     positions: () => positions,
+    count: () => positions.length,
     node: () => node,
     close: () => source.close(),
   }
@@ -97,15 +101,18 @@ export async function publishThroughKills(
   { hunted, count, rounds }: { hunted: readonly Consumer[]; count: number; rounds: number },
 ): Promise<void> {
   const sekali = new Sekali({ nodes: cluster.urls })
-  const share = count / (rounds * hunted.length)
+  const turns = rounds * hunted.length
+  let turn = 0
   let published = 0
   for (let round = 0; round < rounds; round += 1) {
     for (const consumer of hunted) {
-      const before = (await consumer.positions()).length
+      turn += 1
+      const before = await consumer.count()
+      const share = Math.floor((count * turn) / turns) - published
       const publishing = publish(sekali, published, share)
       published += share
       await until(`${consumer.name} is in the middle of it`, async () => {
-        return (await consumer.positions()).length > before + share / 10
+        return (await consumer.count()) > before + share / 10
       })
       const url = (await consumer.node())!
       const id = cluster.ids.find((candidate) => cluster.url(candidate) === url)!
@@ -125,13 +132,11 @@ export async function publishThroughKills(
 }
 
 const hasAll = (consumer: Consumer, count: number): Promise<void> =>
-  until(`${consumer.name} has ${count} events`, async () => {
-    return (await consumer.positions()).length >= count
-  })
+  until(`${consumer.name} has ${count} events`, async () => (await consumer.count()) >= count)
 
 /** In small requests, so that it takes a while. */
 async function publish(sekali: Sekali, from: number, count: number): Promise<void> {
-  const publisher = sekali.publisher({ batchEventsMax: Math.max(1, count / 50), inFlightMax: 2 })
+  const publisher = sekali.publisher({ batchEventsMax: Math.ceil(count / 50), inFlightMax: 2 })
   for (let number = from; number < from + count; number += 1) {
     await publisher.ready
     publisher
