@@ -18,7 +18,7 @@ import { compareLogs, type RaftLog } from './log.ts'
 import type { Outbox } from './outbox.ts'
 import type { Persistence } from './persistence.ts'
 import { Random } from './random.ts'
-import type { NodeId, PeerMessage, Role } from './types.ts'
+import type { NodeId, PeerMessage, Role, Term } from './types.ts'
 
 /** What roles need of the core around them. */
 export interface RolesOptions {
@@ -173,9 +173,15 @@ export class Roles {
     // A grant echoes the asked term; a refusal tells ours, in case the candidate is behind it.
     const term = granted ? message.term : this.#persistence.term
     this.#outbox.send(message.from, { type: 'PreVoteResp', granted }, term)
-    // Of two pre-candidates one steps back, so that the usual failover has no split vote.
-    if (granted && this.#candidacy?.role === 'preCandidate') this.becomeFollower(null)
+    // Of two pre-candidates one steps back, so that the usual failover has no split vote. It does so once in a term for
+    // the same rival: one that asks again after a whole timeout does not win, and may not even hear the answers.
+    if (!granted || this.#candidacy?.role !== 'preCandidate') return
+    const { from, term: asked } = message
+    if (this.#steppedBackFor?.rival === from && this.#steppedBackFor.term === asked) return
+    this.#steppedBackFor = { rival: from, term: asked }
+    this.becomeFollower(null)
   }
+  #steppedBackFor: { rival: NodeId; term: Term } | null = null
 
   #grantsPreVote(message: PeerMessage & { type: 'PreVote' }): boolean {
     if (!this.#identities.member || message.term <= this.#persistence.term || this.#hearsLeader)

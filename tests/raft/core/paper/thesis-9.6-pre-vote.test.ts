@@ -184,3 +184,18 @@ test('a suspect is not elected and takes no part', () => {
   expect(solo.status).toMatchObject({ role: 'follower', term: 0 })
   expect(append({ index: 0, term: 0 })).toBeDefined()
 })
+
+test('§9.6 a rival that cannot hear, but whose log is longer, is let go first once, and not for ever', () => {
+  // n2 asks every tick and hears no answer; grants of n3 and n4 take longer than that to come.
+  const solo = new Solo({ entries: entriesOf([1]), term: 1 }, {}, FIVE).become('preCandidate')
+  expect(solo.hear('n2', 2, preVote(2, 1))).toMatchObject([{ granted: true }])
+  expect(solo.status.role).toBe('follower')
+  solo.tickUntil('preCandidate')
+
+  for (let i = 0; i < 3; i++)
+    expect(solo.hear('n2', 2, preVote(2, 1))).toMatchObject([{ granted: true }])
+  solo.hear('n3', 2, { type: 'PreVoteResp', granted: true })
+  solo.hear('n4', 2, { type: 'PreVoteResp', granted: true })
+
+  expect(solo.status).toMatchObject({ role: 'candidate', term: 2 })
+})
