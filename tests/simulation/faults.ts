@@ -28,9 +28,14 @@ export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
   pause: ['pause a node', 'pause the leader', 'the leader sleeps through its successor'],
   'slow-disk': ['slow disk', 'slow disk of the leader'],
   'broken-disk': ['failing disk', 'hanging disk'],
-  wipe: ['lose the directory', 'lose the directory after a vote'],
-  rollback: ['set the directory back', 'cut the end of the log'],
-  store: ['lose the store', 'lose the store, then the power'],
+  wipe: ['lose the directory', 'lose the directory after a vote', 'lose the log alone'],
+  rollback: ['set the directory back', 'cut the end of the log', 'lie about an overwrite'],
+  store: [
+    'lose the store',
+    'lose the store, then the power',
+    'set the store back',
+    "take another node's store",
+  ],
   'bit-flip': ['flip a bit in the log'],
 }
 
@@ -217,6 +222,34 @@ const FAULTS = {
     }
     cluster.startSoon(node, random.below(1 * SECOND))
   },
+  'lose the log alone': (cluster, random) => {
+    const node = cluster.anyNode()
+    if (!cluster.mayForget(node)) return
+    node.crash('power')
+    cluster.forget(node, 'lost', () => node.logDisk.wipe())
+    cluster.startSoon(node, upTo(random, 10 * MS, 1 * SECOND))
+  },
+  'set the store back': (cluster, random) => {
+    const node = cluster.anyNode()
+    const store = node.storeDisk.copy()
+    cluster.later(upTo(random, 50 * MS, 10 * SECOND), 'store set back', () => {
+      if (!cluster.maySuffer(node)) return
+      node.crash('kill')
+      node.replaceStore(store)
+      cluster.startSoon(node, random.below(1 * SECOND))
+    })
+  },
+  "take another node's store": (cluster, random) => {
+    const [node, other] = random.shuffle(cluster.nodes)
+    if (node === undefined || other === undefined || !cluster.mayForget(node)) return
+    // It may be ahead of this node's log, which then seems to have lost its end.
+    node.crash('power')
+    cluster.forget(node, 'damaged', () => node.replaceStore(other.storeDisk.copy()))
+    cluster.startSoon(node, random.below(1 * SECOND))
+  },
+  'lie about an overwrite': (cluster, random) => {
+    cluster.forgetNextOverwrite(upTo(random, 20 * MS, 5 * SECOND))
+  },
   'lose the directory after a vote': (cluster, random) => {
     cluster.forgetNextVote(upTo(random, 10 * MS, 1 * SECOND))
     // An election may come of it while the old leader goes on.
@@ -270,6 +303,10 @@ export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
 export const LATER_FAULT_KINDS: readonly FaultKind[] = [
   'lose the directory after a vote',
   'the leader sleeps through its successor',
+  'lose the log alone',
+  'set the store back',
+  "take another node's store",
+  'lie about an overwrite',
 ]
 
 export function strike(kind: FaultKind, cluster: SimCluster): void {

@@ -143,6 +143,26 @@ export class SimCluster {
   }
   #forgetsVote: { downUs: number } | null = null
 
+  /** The next write that overwrites a tail is durable, and after a while it and all that followed is lost. */
+  forgetNextOverwrite(afterUs: number): void {
+    this.#forgetsOverwrite = { afterUs }
+  }
+  #forgetsOverwrite: { afterUs: number } | null = null
+
+  #overwriting(node: SimNode): void {
+    if (this.#forgetsOverwrite === null) return
+    const { afterUs } = this.#forgetsOverwrite
+    this.#forgetsOverwrite = null
+    const { durableWrites } = node.logDisk
+    this.later(afterUs, 'the disk has lied', () => {
+      if (!this.mayBeSetBack(node)) return
+      node.crash('power')
+      const lost = node.logDisk.durableWrites - durableWrites
+      if (lost > 0) this.forget(node, 'set back', () => node.logDisk.loseWrites(lost))
+      this.startSoon(node, this.world.streams.faults.below(SECOND))
+    })
+  }
+
   #watchWrites(): Observer {
     return {
       sent: (observed, message) => {
@@ -159,11 +179,13 @@ export class SimCluster {
         })
       },
       writing: (observed, write) => {
-        const trap = this.#trap
-        if (trap === null || this.#safe) return
+        if (this.#safe) return
         const node = observed as SimNode
         const overwrites =
           (write.entries[0]?.index ?? Number.MAX_SAFE_INTEGER) <= this.memories.of(node.id).last
+        if (overwrites) this.#overwriting(node)
+        const trap = this.#trap
+        if (trap === null) return
         const springs = {
           vote: write.hardState !== null,
           checkpoint: write.checkpoint !== null && !write.base,

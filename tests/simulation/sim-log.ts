@@ -60,6 +60,8 @@ export class SimLogDisk {
   #torn = false
   #failure: AppendFailure | null = null
   #rotten: Index | null = null
+  /** Counts writes that became durable. */
+  durableWrites = 0
   /** Counts processes: of those before the last nothing is heard any more. */
   #life = 0
 
@@ -166,6 +168,7 @@ export class SimLogDisk {
     this.#inFlight = false
     if (this.#unsynced === null) return
     this.#images.push(trimmed(this.#unsynced, this.#gone))
+    this.durableWrites += 1
     if (this.#images.length > HISTORY_WRITES) this.#images.shift()
     this.#unsynced = null
   }

@@ -205,6 +205,12 @@ export class SimNode implements Observed {
     this.#lacksStore = true
   }
 
+  /** By another node's, or an older one. The process must be down. */
+  replaceStore(store: ReturnType<SimStoreDisk['copy']>): void {
+    this.storeDisk.restore(store)
+    this.#lacksStore = true
+  }
+
   // ---- Inside ----
 
   async #boot(life: Life): Promise<void> {
