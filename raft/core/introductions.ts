@@ -62,6 +62,7 @@ export class Introductions {
     this.#outbox.note(outcome, { told: message.from, store: this.#identities.current.store })
     if (outcome !== 'lost') return false
     this.#outbox.forgetAllPromises()
+    this.#persistence.takeBackPromises()
     this.#muted = true
     return true
   }

@@ -56,7 +56,7 @@ export class Outbox {
     this.#promises = []
   }
 
-  takePromises(): readonly PeerMessage[] {
+  takePromises(): PeerMessage[] {
     const promises = this.#promises
     this.#promises = []
     return promises

@@ -22,7 +22,7 @@ export class Persistence {
   /** The one in the last task handed out. */
   #savedHardState: HardState
   #durableHardState: HardState
-  #unfinished: { task: AppendTask; stableAfter: Index } | null = null
+  #unfinished: { task: AppendTask; promises: PeerMessage[]; stableAfter: Index } | null = null
   #ticks = 0
   #seq = 0
   #checkpoint: { checkpoint: Checkpoint; base: boolean } | null = null
@@ -90,9 +90,14 @@ export class Persistence {
     const task = { seq: ++this.#seq, hardState, identity, checkpoint, base, entries, thenSend }
     this.#savedHardState = this.#hardState
     this.#checkpoint = null
-    this.#unfinished = { task, stableAfter: log.last.index }
+    this.#unfinished = { task, promises: thenSend, stableAfter: log.last.index }
     this.#ticks = 0
     return { task, now: [] }
+  }
+
+  /** This store has forgotten something: what its unfinished write was to promise, nobody may hear. */
+  takeBackPromises(): void {
+    this.#unfinished?.promises.splice(0)
   }
 
   done(seq: number, log: RaftLog): AppendTask {

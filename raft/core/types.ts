@@ -198,6 +198,7 @@ export interface AppendTask {
   readonly base: boolean
   /** A record with index i cancels all earlier records with index >= i. */
   readonly entries: readonly Entry[]
+  /** Looked at when the write is durable: until then the core may take promises back. */
   readonly thenSend: readonly PeerMessage[]
 }
 

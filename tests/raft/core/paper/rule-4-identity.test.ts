@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { Disk } from '../disk.ts'
 import { FIVE, freshOf, IDS, Network, startOf, storeOf } from '../network.ts'
+import { ofType, Solo } from '../solo.ts'
 
 const standings = (network: Network) =>
   [...network.members.values()].map((member) => member.status.standing)
@@ -127,6 +128,28 @@ test('a directory set back to an older copy is found out by what the peers have 
   network.tick(10)
   expect(network.get('n3').status).toMatchObject({ standing: 'member', store: /spare/ })
   expect(network.get('n3').texts).toEqual(['a', 'b'])
+})
+
+test('who learns that it has forgotten takes back what a write under way was to promise', () => {
+  const solo = new Solo()
+  const { store } = solo.status
+  const last = { index: 0, term: 0 }
+  solo.member.slowDisk = true
+  solo.hear('n2', 5, { type: 'Vote', last, force: false })
+  expect(solo.member.unfinished?.thenSend).toMatchObject([{ type: 'VoteResp', granted: true }])
+
+  // It voted for somebody else in a later term, before its directory was set back.
+  solo.hear('n3', 5, {
+    type: 'Remembered',
+    pinned: store,
+    seen: { term: 6, match: last },
+    commit: 0,
+  })
+  solo.member.slowDisk = false
+  solo.member.finishAppend()
+
+  expect(solo.status.standing).toBe('suspect')
+  expect(ofType(solo.said(), 'VoteResp')).toEqual([])
 })
 
 test('a log that lost its end makes the node a suspect under a new id before it says anything', () => {
