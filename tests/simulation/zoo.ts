@@ -177,8 +177,8 @@ export const ZOO: readonly Plant[] = [
   core(
     'roles.ts',
     'a candidate whose disk hangs raises its term again and again',
-    'return this.#mayLead && isDurable && unfinishedTicks < this.#config.diskStallTicks',
-    'return this.#mayLead || (isDurable && unfinishedTicks < this.#config.diskStallTicks)',
+    'return this.#mayLead && this.#couldPromise',
+    'return this.#mayLead || this.#couldPromise',
   ),
 
   // ---- Replication and commit ----
@@ -530,8 +530,8 @@ export const ZOO: readonly Plant[] = [
   store(
     'decide.ts',
     'time is read when an entry is applied, not when it was made',
-    'writeCommandHead(part, receivedAtMsOf(command),',
-    'writeCommandHead(part, Math.floor(performance.now() * 1000),',
+    'writeCommandHead(part, versionOf(command), receivedAtMsOf(command),',
+    'writeCommandHead(part, versionOf(command), Math.floor(performance.now() * 1000),',
   ),
   store(
     'frontier.ts',
