@@ -12,9 +12,11 @@ import type { EntryOutcome } from './store/types.ts'
 import type { Waiters } from './waiters.ts'
 
 /**
- * Entries of this node on their way at a time. With one, each waits for the whole round of the one before; with
- * many, nothing is joined any more.
+ * While an entry is on its way, what arrives is gathered (Nagle's rule, RFC 896): each entry costs every node a message, a
+ * sync and a batch, however small. Once so much waits, another may follow it at once.
  */
+export const ENTRY_BYTES_WORTH_SENDING = 64 * 1024
+/** Entries of this node on their way at a time. */
 export const ENTRIES_IN_FLIGHT_MAX = 4
 
 interface Request {
@@ -44,6 +46,7 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #queue: Request[] = []
+  #queuedBytes = 0
   #inFlight = 0
   #flushDue = false
   #stopping = false
@@ -62,6 +65,7 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const request = { batch, deadlineMs, resolve, reject }
       this.#queue.push(request)
+      this.#queuedBytes += batch.bytes.length
       this.#flushSoon()
     })
   }
@@ -73,12 +77,22 @@ export class Publisher {
 
   /** Those that are not proposed yet are certainly not stored. Called each tick. */
   expire(nowMs: number): void {
-    while (this.#queue.length > 0 && nowMs >= this.#queue[0]!.deadlineMs)
-      this.#queue.shift()!.reject(noLeader())
+    while (this.#queue.length > 0 && nowMs >= this.#queue[0]!.deadlineMs) {
+      const request = this.#queue.shift()!
+      this.#queuedBytes -= request.batch.bytes.length
+      request.reject(noLeader())
+    }
+  }
+
+  get #mayPropose(): boolean {
+    if (this.#inFlight === 0) return this.#queue.length > 0
+    return (
+      this.#inFlight < ENTRIES_IN_FLIGHT_MAX && this.#queuedBytes >= ENTRY_BYTES_WORTH_SENDING
+    )
   }
 
   #flushSoon(): void {
-    if (this.#flushDue || this.#inFlight >= ENTRIES_IN_FLIGHT_MAX) return
+    if (this.#flushDue || !this.#mayPropose) return
     this.#flushDue = true
     this.#options.schedule(() => {
       this.#flushDue = false
@@ -87,7 +101,7 @@ export class Publisher {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0 && this.#inFlight < ENTRIES_IN_FLIGHT_MAX) {
+    while (this.#mayPropose) {
       this.#inFlight++
       this.#propose(this.#takeTogether()).finally(() => {
         this.#inFlight--
@@ -104,6 +118,7 @@ export class Publisher {
       if (end > 0 && bytes > this.#options.entryBytesTarget) break
       end++
     }
+    for (let i = 0; i < end; i++) this.#queuedBytes -= this.#queue[i]!.batch.bytes.length
     return this.#queue.splice(0, end)
   }
 
