@@ -86,9 +86,7 @@ export class Publisher {
 
   get #mayPropose(): boolean {
     if (this.#inFlight === 0) return this.#queue.length > 0
-    return (
-      this.#inFlight < ENTRIES_IN_FLIGHT_MAX && this.#queuedBytes >= ENTRY_BYTES_WORTH_SENDING
-    )
+    return this.#inFlight < ENTRIES_IN_FLIGHT_MAX && this.#queuedBytes >= ENTRY_BYTES_WORTH_SENDING
   }
 
   #flushSoon(): void {

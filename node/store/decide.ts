@@ -77,11 +77,12 @@ export interface Decision {
   readonly newTopics: readonly TouchedTopic[]
 }
 
+/** Keys are cut from buffers of this size; one that is larger gets its own. */
+const ARENA_BYTES = 16 * 1024
+
 /** The walks are at their beginnings, and are left there. */
 export function readSetOf(commands: readonly EventWalk[]): ReadSet {
-  let size = 0
-  for (const walk of commands) size += walk.bytes.length
-  const arena = Buffer.allocUnsafe(size) // a key, even with a topic behind it, is shorter than its event
+  let arena = Buffer.alloc(0)
   let arenaEnd = 0
 
   const dedupKeys: Uint8Array[] = []
@@ -95,6 +96,12 @@ export function readSetOf(commands: readonly EventWalk[]): ReadSet {
     while (walk.next()) {
       const isCloudEvent = walk.bytes[walk.start + KEY_SPACE_AT] === KEY_SPACE_SOURCE
       const write = isCloudEvent ? writeSourceKey : writeTopicKey
+      // For the key, and for the topic behind it.
+      const room = DEDUP_HEAD_BYTES + 2 * (walk.timestampAt - walk.topicAt)
+      if (arenaEnd + room > arena.length) {
+        arena = Buffer.allocUnsafe(Math.max(ARENA_BYTES, room))
+        arenaEnd = 0
+      }
       const keyAt = arenaEnd
       const keyEnd = write(arena, keyAt, walk)
 
