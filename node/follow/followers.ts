@@ -30,6 +30,8 @@ const PAGE_SCAN_MAX = 4_000
 const PAGES_AT_ONCE = 4
 /** Giving something to one of them costs a system call. With many at the tail, more is gathered before it is given. */
 const GIFTS_PER_SECOND = 10_000
+/** So many are given something before whatever else has arrived gets its turn: publishes do not wait for all of them. */
+const GIFTS_A_TURN = 32
 const SWEEP_MS = 1_000
 
 /** Where events go. It keeps nothing back: what it is given it has taken. */
@@ -97,6 +99,8 @@ export class Followers {
   #tail = 0
   #atTail = 0
   #reading = false
+  /** Some at the tail have not been given yet what they are counted to have. */
+  #giving = false
   #dueMs = 0
   #sweptMs = 0
   /** Of the follower that ends first. */
@@ -178,7 +182,7 @@ export class Followers {
       void this.#readTail()
     }
     if (nowMs >= this.#deadlineMs) this.#endLate(nowMs)
-    if (nowMs - this.#sweptMs >= SWEEP_MS) this.#sweep(nowMs)
+    if (nowMs - this.#sweptMs >= SWEEP_MS && !this.#giving) this.#sweep(nowMs)
   }
 
   #placeWaiting(): void {
@@ -282,10 +286,9 @@ export class Followers {
     let bytes = 0
     for (const { walk, position } of block.events()) {
       if (bytes >= GIVEN_BYTES_MAX) {
-        this.#giveUpTo(position - 1)
+        await this.#giveUpTo(position - 1)
         bytes = 0
-        // Who has taken it all is back at the tail after this turn.
-        await new Promise<void>(this.#options.schedule)
+        await this.#turn() // who has taken it all is back at the tail
         if (this.#atTail === 0) return
       }
       let format: EventFormat | null = null
@@ -299,23 +302,43 @@ export class Followers {
         channel.add(rendered)
       }
     }
-    this.#giveUpTo(block.upTo)
+    await this.#giveUpTo(block.upTo)
   }
 
-  /** In one step with the tail's moving on, so that nobody joins in between. */
-  #giveUpTo(position: number): void {
+  /** Who is given something is settled in one step with the tail's moving on: who joins later has it already. */
+  async #giveUpTo(position: number): Promise<void> {
     this.#tail = position
-    const nowMs = this.#options.monotonicMs()
-    for (const channel of [...this.#channels.values()]) {
+    this.#giving = true
+    const gifts: { readonly events: Uint8Array; readonly members: readonly Follower[] }[] = []
+    for (const channel of this.#channels.values()) {
       const events = channel.take()
-      if (events === null) continue
-      for (const follower of [...channel.members]) {
-        follower.givenMs = nowMs
-        if (follower.sink.take(events, position) || follower.state !== 'tail') continue
-        this.#leave(follower)
-        follower.state = 'full'
-      }
+      if (events !== null) gifts.push({ events, members: [...channel.members] })
     }
+    let given = 0
+    try {
+      for (const { events, members } of gifts) {
+        for (const follower of members) {
+          given += 1
+          if (given % GIFTS_A_TURN === 0) await this.#turn()
+          this.#giveOne(follower, events)
+        }
+      }
+    } finally {
+      this.#giving = false
+    }
+  }
+
+  #giveOne(follower: Follower, events: Uint8Array): void {
+    if (follower.state !== 'tail') return // closed meanwhile
+    follower.givenMs = this.#options.monotonicMs()
+    if (follower.sink.take(events, this.#tail) || follower.state !== 'tail') return
+    this.#leave(follower)
+    follower.state = 'full'
+  }
+
+  /** Everything that has arrived meanwhile comes first. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#options.schedule(resolve))
   }
 
   #readPages(): void {

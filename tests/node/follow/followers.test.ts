@@ -255,7 +255,7 @@ describe('many at the tail', () => {
     await settled()
 
     await publish(50, 'a.b')
-    await readers[0]!.has(50)
+    await Promise.all(readers.map((reader) => reader.has(50)))
 
     expect(blocks).toBe(1)
     expect(pages).toBe(0)
@@ -266,7 +266,8 @@ describe('many at the tail', () => {
     const readers = range(1, 500).map(() => new Reader(null, null))
     await settled()
     await publish(1)
-    await readers[0]!.has(1)
+    await Promise.all(readers.map((reader) => reader.has(1)))
+    await turns()
 
     for (let batch = 0; batch < 20; batch += 1) await publish(1)
     expect(readers[0]!.gifts).toBe(1)
@@ -274,6 +275,24 @@ describe('many at the tail', () => {
     await readers[0]!.has(21)
 
     expect(readers[0]!.gifts).toBe(2)
+  })
+
+  test('publishes are answered while all are still being given what came before', async () => {
+    const readers = range(1, 900).map(() => new Reader(null, null))
+    await settled()
+    await publish(1)
+    await readers[0]!.has(1)
+    expect(readers.at(-1)!.positions).toEqual([])
+
+    await publish(1)
+
+    expect(readers.at(-1)!.positions).toEqual([])
+    for (let beat = 0; beat < 3; beat += 1) {
+      node.clock.advance(15_000)
+      await turns()
+    }
+    await Promise.all(readers.map((reader) => reader.has(2)))
+    for (const reader of readers) expect(reader.positions).toEqual([1, 2])
   })
 
   test('one that takes no more is given nothing, holds up nobody, and has all of it later', async () => {
