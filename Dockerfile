@@ -27,4 +27,5 @@ VOLUME /data
 EXPOSE 8001 9001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 --start-period=10s CMD ["node", "node/healthcheck.ts"]
-CMD ["node", "node/main.ts"]
+# Why these two: cluster/processes.ts.
+CMD ["node", "--v8-pool-size=1", "--initial-heap-size=256", "node/main.ts"]

@@ -75,6 +75,15 @@ const POLL_TIMEOUT_MS = 1_000
 const LOG_CHECK_MS = 5_000
 
 const MAIN = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'node', 'main.ts')
+/**
+ * One helper thread of V8's a node, since nodes on one machine share its cores. And the old space is not collected before
+ * it is so large, in MB: what a node keeps there is small, but buffers, which it hands through, count as growth of it.
+ */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--v8-pool-size=1',
+  '--initial-heap-size=256',
+]
 
 interface Member {
   readonly ports: NodePorts
@@ -172,15 +181,11 @@ export class ClusterProcesses extends EventEmitter<ClusterEvents> {
     const descriptor = member.log.openForProcess()
     const startedAtMs = performance.now()
     // A process group of its own: Ctrl-C in the terminal is for us, and we stop the nodes in order.
-    const child = spawn(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', this.#options.entry ?? MAIN],
-      {
-        env: { ...process.env, ...this.#environment(member), ...env },
-        stdio: ['ignore', descriptor, descriptor],
-        detached: true,
-      },
-    )
+    const child = spawn(process.execPath, [...NODE_FLAGS, this.#options.entry ?? MAIN], {
+      env: { ...process.env, ...this.#environment(member), ...env },
+      stdio: ['ignore', descriptor, descriptor],
+      detached: true,
+    })
     closeSync(descriptor)
     const pid = child.pid
     if (pid === undefined) throw new Error(`${process.execPath} could not be started for ${id}`)
