@@ -82,7 +82,7 @@ const MAIN = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'node
 const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--v8-pool-size=1',
-  '--initial-heap-size=256',
+  '--initial-heap-size=128',
 ]
 
 interface Member {
