@@ -33,7 +33,6 @@ async function main(values: BenchValues): Promise<number> {
 
   const screen = new Screen(process.stdout)
   const report = await runBench(options, {
-    print: (text) => screen.print(text),
     tell: (text) => {
       if (screen.redraws) screen.draw(text)
     },

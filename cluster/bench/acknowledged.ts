@@ -77,6 +77,14 @@ export class Acknowledged {
     return position === OPEN ? UNSENT : position
   }
 
+  countDistinct(): number {
+    let count = 0
+    for (const positions of this.#laps) {
+      for (const position of positions) if (position !== UNSENT && position !== OPEN) count += 1
+    }
+    return count
+  }
+
   /** Each distinct event that was acknowledged, and its position. */
   *positions(): Generator<{ readonly distinct: number; readonly position: number }> {
     for (const [lap, positions] of this.#laps.entries()) {

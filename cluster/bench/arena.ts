@@ -23,6 +23,14 @@ export interface RunResult {
   readonly faults: readonly string[]
 }
 
+/** What some modes are told. */
+export interface Settings {
+  readonly signal: 'SIGKILL' | 'SIGSTOP'
+  readonly kills: number
+  /** How many the store, or the gap, is to have; null: as the mode has it. */
+  readonly events: number | null
+}
+
 export interface Arena {
   readonly cluster: ClusterProcesses
   readonly leader: string
@@ -31,6 +39,7 @@ export interface Arena {
   readonly milliseconds: number
   /** Different for each repeat. */
   readonly seed: number
+  readonly settings: Settings
   /** Shows what is going on; it does not stay. */
   tell(text: string): void
 }

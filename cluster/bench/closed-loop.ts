@@ -30,13 +30,15 @@ export interface Load {
   close(): Promise<void>
 }
 
+/** Told of each answer as it comes. */
+export type OnSettled = (operations: number, startedMs: number, nowMs: number) => void
+
 export interface ClosedLoopOptions {
   /** URLs; lanes are dealt out to them in turn. */
   readonly targets: readonly string[]
   readonly inFlight: number
   readonly timeoutMs?: number
-  /** Told of each answer as it comes. */
-  readonly onSettled?: (operations: number, startedMs: number, nowMs: number) => void
+  readonly onSettled?: OnSettled
 }
 
 /** Above a node's own deadline of 10 s. */

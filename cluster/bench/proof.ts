@@ -32,8 +32,7 @@ export async function prove(
 ): Promise<Proof> {
   const faults = [...acknowledged.faults]
   const clients = urls.map((url) => new NodeClient(url, { connections: 1 }))
-  let distinct = 0
-  for (const _ of acknowledged.positions()) distinct += 1
+  const distinct = acknowledged.countDistinct()
   try {
     const watched = clients.map((client) => ({ client, history: new NodeHistory(client.url) }))
     const meeting = await meet(watched, performance.now() + MEETING_MS_MAX, false)

@@ -4,9 +4,9 @@
 
 import { spreadOf } from '../chaos/meter.ts'
 import { grouped, table } from '../format.ts'
-import type { Line } from './arena.ts'
+import type { Line, Value } from './arena.ts'
 import type { Measured } from './measure.ts'
-import type { Report, Run } from './run.ts'
+import { DURABLE, OUR_NAME, type Report, type Run } from './results.ts'
 
 const MIB = 1024 * 1024
 const HEAD = [
@@ -24,21 +24,39 @@ export function reportLines(report: Report): string[] {
   return [
     ...(loads.length === 0 ? [] : [table([HEAD, ...loads]).trimEnd(), '', LEGEND]),
     ...(values.length === 0 ? [] : [table([VALUES_HEAD, ...values]).trimEnd()]),
+    ...ratioLines(report),
     ...verdictLines(report),
   ]
 }
 
 const LEGEND =
   'Medians over the repeats but for min and max. CPU seconds for 100,000 operations: of each node, and of the load generator\n' +
-  'in this process. RSS and PSS: of the largest node. bytes/op and fsync/s: of the disk, all nodes together.'
+  'in this process. RSS: of the largest node; PSS: of all together. bytes/op and fsync/s: of the disk, all nodes together.'
 
 const VALUES_HEAD = ['', 'min', 'median', 'max', '']
+
+/** Of each measurement that both made: how many times theirs ours is, by the medians. */
+function ratioLines({ runs, against }: Report): string[] {
+  if (against === null) return []
+  const rates = (by: string, label: string): number[] =>
+    runs
+      .filter((run) => run.by === by)
+      .flatMap(({ lines }) => lines.filter((line) => line.label === label))
+      .flatMap(({ load }) => load?.perSecond ?? [])
+  const labels = new Set(runs.flatMap(({ lines }) => lines.map(({ label }) => label)))
+  return [...labels].flatMap((label) => {
+    const [ours, theirs] = [spreadOf(rates(OUR_NAME, label)), spreadOf(rates(against, label))]
+    if (ours === null || theirs === null) return []
+    const ratio = figure(ours.median / theirs.median)
+    return `${label}: ${ratio} × ${against} (${grouped(ours.median)}/s to ${grouped(theirs.median)}/s)`
+  })
+}
 
 /** One line while the runs go on. */
 export function runLine(run: Run): string {
   const parts = run.lines.map(({ label, load, values = {} }) => {
-    const shown = Object.entries(values).map(
-      ([name, { value, unit }]) => `${name} ${figure(value)} ${unit}`,
+    const shown = Object.entries(values).map(([name, value]) =>
+      `${name} ${amount(value)} ${value.unit}`.trimEnd(),
     )
     if (load !== undefined) {
       shown.unshift(
@@ -47,11 +65,14 @@ export function runLine(run: Run): string {
     }
     return `${label}: ${shown.join(', ')}`
   })
-  const proof =
-    run.faults.length === 0
-      ? `${grouped(run.distinct)} events checked on every node`
-      : `${run.faults.length} FAULTS`
+  const proof = run.faults.length === 0 ? proofText(run) : `${run.faults.length} FAULTS`
   return `${nameOf(run, `${run.mode} ${run.repeat}`)}: ${parts.join('; ')}; ${proof}`
+}
+
+function proofText({ proved, distinct, stored }: Run): string {
+  if (proved) return `${grouped(distinct)} events checked on every node`
+  const said = stored === null ? '' : `, it says it stores ${grouped(stored)}`
+  return `${grouped(distinct)} events acknowledged${said}`
 }
 
 function verdictLines({ runs }: Report): string[] {
@@ -61,7 +82,9 @@ function verdictLines({ runs }: Report): string[] {
   const changes = runs
     .filter(({ leaderChanges }) => leaderChanges > 0)
     .map((run) => `note: the term rose by ${run.leaderChanges} during ${run.mode} ${run.repeat}`)
-  const checked = runs.reduce((sum, { distinct }) => sum + distinct, 0)
+  const checked = runs
+    .filter(({ proved }) => proved)
+    .reduce((total, { distinct }) => total + distinct, 0)
   const verdict =
     faults.length === 0
       ? `${grouped(checked)} acknowledged events: each is stored once on every node, as it was sent.`
@@ -80,7 +103,10 @@ function linesOf(runs: readonly Run[]): NamedLine[] {
 
 /** Never without a word about durability where there is none, nor about who it was where it was not us. */
 function nameOf(run: Run, label: string): string {
-  const notes = [...(run.by === 'sekali' ? [] : [run.by]), ...(run.fsync ? [] : ['fsync off'])]
+  const notes = [
+    ...(run.by === OUR_NAME ? [] : [run.by]),
+    ...(run.promise === DURABLE ? [] : [run.promise]),
+  ]
   return notes.length === 0 ? label : `${label} (${notes.join(', ')})`
 }
 
@@ -101,7 +127,7 @@ function loadRow(name: string, runs: readonly Measured[]): string[] {
     cpu.map(figure).join(' + '),
     figure(median((run) => run.cpu.client)),
     grouped(median((run) => largest(run.rssBytes))),
-    grouped(median((run) => largest(run.pssBytes))),
+    grouped(median((run) => sum(run.pssBytes) / MIB)),
     disk(runs.map((run) => run.writtenBytes)),
     disk(runs.map((run) => run.flushesPerSecond)),
   ]
@@ -112,7 +138,8 @@ function valueRows(key: string, lines: readonly NamedLine[]): string[][] {
   return [...names].map((name) => {
     const found = lines.flatMap(({ line }) => line.values?.[name] ?? [])
     const { min, median, max } = spreadOf(found.map(({ value }) => value))!
-    return [`${key}: ${name}`, ...[min, median, max].map(figure), found[0]!.unit]
+    const { unit } = found[0]!
+    return [`${key}: ${name}`, ...[min, median, max].map((value) => amount({ value, unit })), unit]
   })
 }
 
@@ -130,10 +157,15 @@ function sum(values: Readonly<Record<string, number>>): number {
   return Object.values(values).reduce((total, value) => total + value, 0)
 }
 
+/** What has no unit is a count, or a ratio. */
+function amount({ value, unit }: Value): string {
+  return unit === '' && Number.isInteger(value) ? grouped(value) : figure(value)
+}
+
 /** Three digits or more: 0.123, 1.23, 12.3, 1,234 */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
-  if (size >= 100) return grouped(value)
+  if (size >= 100 || value === 0) return grouped(value)
   return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3)
 }

@@ -143,10 +143,16 @@ export class Workload {
   /** The same event as an object; its payload is shared between laps. */
   event(number: number): WorkloadEvent {
     const distinct = this.#distinctOf[number % this.lapEvents]!
-    const { topic, timestamp, source, payload } = this.#distinct[distinct]!
+    const { timestamp, source, payload } = this.#distinct[distinct]!
     this.#payloads[distinct] ??= JSON.parse(payload) as Record<string, unknown>
-    const event_id = this.#idOf(distinct, Math.floor(number / this.lapEvents))
-    return { topic, event_id, timestamp, source, payload: this.#payloads[distinct] }
+    return { ...this.namesOf(number), timestamp, source, payload: this.#payloads[distinct] }
+  }
+
+  /** Its names alone. */
+  namesOf(number: number): Pick<WorkloadEvent, 'topic' | 'event_id'> {
+    const distinct = this.#distinctOf[number % this.lapEvents]!
+    const { topic } = this.#distinct[distinct]!
+    return { topic, event_id: this.#idOf(distinct, Math.floor(number / this.lapEvents)) }
   }
 
   /** Of an event sent: the number that it shares with those that are the same. */

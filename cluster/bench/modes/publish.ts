@@ -5,7 +5,7 @@ import { ClosedLoop } from '../closed-loop.ts'
 import { PublishWork } from '../publish-work.ts'
 import { SdkLoad } from '../sdk-load.ts'
 
-const CONCURRENT_REQUESTS = 64
+export const CONCURRENT_REQUESTS = 64
 const BATCH_REQUESTS = 16
 const BATCH_EVENTS = 100
 

@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, expect, test } from 'vitest'
-import type { Report } from '../../../cluster/bench/run.ts'
+import { DURABLE, type Report } from '../../../cluster/bench/results.ts'
 
 const BENCH = path.join(import.meta.dirname, '..', '..', '..', 'cluster', 'bench.ts')
+const STUB_DRIVER = path.join(import.meta.dirname, 'stub-driver.mjs')
 const FORGETFUL_NODE = path.join(import.meta.dirname, 'forgetful-node.ts')
 const BASE_PORT = 18_320
 const run = promisify(execFile)
@@ -43,8 +44,10 @@ test('measures, checks every acknowledgement, writes JSON, and leaves nothing be
     expect(text).toMatch(new RegExp(`^${name} +\\d`, 'm'))
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report
   expect(report.ok).toBe(true)
-  expect(report.runs.map(({ mode, repeat, by, fsync }) => ({ mode, repeat, by, fsync }))).toEqual(
-    ['single', 'batch', 'sdk'].map((mode) => ({ mode, repeat: 1, by: 'sekali', fsync: true })),
+  expect(
+    report.runs.map(({ mode, repeat, by, promise }) => ({ mode, repeat, by, promise })),
+  ).toEqual(
+    ['single', 'batch', 'sdk'].map((mode) => ({ mode, repeat: 1, by: 'sekali', promise: DURABLE })),
   )
   for (const { lines, faults, acknowledged, distinct } of report.runs) {
     expect(faults).toEqual([])
@@ -71,7 +74,30 @@ test('a node that forgets one event is found out, and the data are kept', async 
   expect(text).toMatch(/FAULT batch 1: n2 lacks \w+\/[-\w]+, acknowledged at position 7$/m)
   expect(text).toMatch(/batch \(fsync off\)/)
   expect(code).toBe(1)
-  expect(existsSync(path.join(data, 'batch-1', 'n2'))).toBe(true)
+  expect(existsSync(path.join(data, 'batch-1-sekali', 'n2'))).toBe(true)
+})
+
+test('an opponent runs after us each time, under the same load, and is compared', async () => {
+  const file = path.join(directory, 'against.json')
+
+  const { code, text } = await bench(
+    ...['--mode', 'batch,failover', '--kills', '1', '--against', STUB_DRIVER, '--json', file],
+  )
+
+  expect(text).toMatch(/^batch: [\d.]+ × stub \(/m)
+  expect(text).toMatch(/^batch 1 \(stub, in memory\): /m)
+  expect(text).toMatch(/^failover SIGKILL: failed publishes +0 +0 +0$/m)
+  expect(code).toBe(0)
+  const { runs } = JSON.parse(readFileSync(file, 'utf8')) as Report
+  expect(runs.map(({ mode, by, proved }) => ({ mode, by, proved }))).toEqual(
+    ['batch', 'failover'].flatMap((mode) => [
+      { mode, by: 'sekali', proved: true },
+      { mode, by: 'stub', proved: false },
+    ]),
+  )
+  const theirs = runs[1]!
+  expect(theirs.stored).toBe(theirs.distinct)
+  expect(theirs.lines[0]!.load!.operations).toBeGreaterThan(0)
 })
 
 test('a port that is taken is said before anything starts', async () => {

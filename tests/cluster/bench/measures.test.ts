@@ -6,7 +6,7 @@ import { deviceUsageIn, usageOf } from '../../../cluster/bench/accounting.ts'
 import { type Load, latencyHistogram } from '../../../cluster/bench/closed-loop.ts'
 import { type Measured, measure } from '../../../cluster/bench/measure.ts'
 import { figure, reportLines, runLine } from '../../../cluster/bench/report.ts'
-import type { Report, Run } from '../../../cluster/bench/run.ts'
+import { DURABLE, NOT_DURABLE, type Report, type Run } from '../../../cluster/bench/results.ts'
 
 const DISKSTATS = `   7       0 loop0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
  254       0 vda 150675 11470 6030498 1007131 748372 303605 101803680 460903 0 140500 1532962 168690 1616 70962312 39063 235997 25863
@@ -90,9 +90,16 @@ describe('the report', () => {
     ...{ writtenBytes: 1_500, flushesPerSecond: null, failed: 0, firstFailure: null },
   })
   const run = (repeat: number, perSecond: number, extra: Partial<Run> = {}): Run => ({
-    ...{ mode: 'single', repeat, by: 'sekali', fsync: true },
+    ...{ mode: 'single', repeat, by: 'sekali', promise: DURABLE, proved: true },
     lines: [{ label: 'single', load: load(perSecond) }],
-    ...{ acknowledged: 1_000, distinct: 700, leaderChanges: 0, eventLoopDelayMs: {}, faults: [] },
+    ...{
+      acknowledged: 1_000,
+      distinct: 700,
+      stored: 700,
+      leaderChanges: 0,
+      eventLoopDelayMs: {},
+      faults: [],
+    },
     ...extra,
   })
   const report = (...runs: Run[]): Report => ({
@@ -100,7 +107,9 @@ describe('the report', () => {
     machine: { processors: '2 × x', memoryBytes: 1, system: 'Linux', node: 'v24' },
     options: {
       ...{ modes: ['single'], seconds: 5, warmUpSeconds: 2, repeats: 3, basePort: 1, env: {} },
+      settings: { signal: 'SIGKILL', kills: 10, events: null },
     },
+    against: 'etcd',
     runs,
     ok: runs.every(({ faults }) => faults.length === 0),
   })
@@ -113,7 +122,7 @@ describe('the report', () => {
     expect(rest).toEqual([])
     expect(row!.split(/ {2,}/)).toEqual([
       ...['single', '900', '1,000', '1,100', '1.23', '2.00', '30.1'],
-      ...['65.0', '30.0 + 20.0 + 10.0', '5.00', '3', '2', '1,500', '–'],
+      ...['65.0', '30.0 + 20.0 + 10.0', '5.00', '3', '4', '1,500', '–'],
     ])
   })
 
@@ -125,12 +134,26 @@ describe('the report', () => {
 
   test('says of each line when nothing is durable, and names others', () => {
     const lines = reportLines(
-      report(run(1, 900, { fsync: false }), run(1, 900, { by: 'etcd' })),
+      report(run(1, 900, { promise: NOT_DURABLE }), run(1, 900, { by: 'etcd' })),
     ).join('\n')
 
     expect(lines).toContain('single (fsync off)')
     expect(lines).toContain('single (etcd)')
-    expect(runLine(run(1, 900, { fsync: false }))).toContain('single 1 (fsync off): ')
+    expect(runLine(run(1, 900, { promise: NOT_DURABLE }))).toContain('single 1 (fsync off): ')
+  })
+
+  test('compares medians with the opponent, and counts nothing of its as proved', () => {
+    const theirs = { by: 'etcd', proved: false, promise: 'whenever' }
+    const runs = [run(1, 900), run(1, 250, theirs), run(2, 1_000), run(2, 500, theirs)]
+
+    const lines = reportLines(report(...runs))
+
+    expect(lines).toContain('single: 2.53 × etcd (950/s to 375/s)')
+    expect(lines.join('\n')).toContain('single (etcd, whenever)')
+    expect(lines.at(-1)).toMatch(/^1,400 acknowledged events/)
+    expect(runLine(run(1, 250, { ...theirs, stored: 699 }))).toMatch(
+      /; 700 events acknowledged, it says it stores 699$/,
+    )
   })
 
   test('names faults and leader changes', () => {
@@ -158,6 +181,7 @@ describe('the report', () => {
     [1.234, '1.23'],
     [12.34, '12.3'],
     [12_345.6, '12,346'],
+    [0, '0'],
     [Number.NaN, '–'],
   ])('writes %d as %s', (value, text) => {
     expect(figure(value)).toBe(text)

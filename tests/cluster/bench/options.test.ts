@@ -1,8 +1,12 @@
 // The command line of `npm run bench`.
 
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseCommand, UsageError } from '../../../cluster/args.ts'
 import { BENCH_COMMAND, benchOptions } from '../../../cluster/bench/options.ts'
+
+const FORMAT = path.join(import.meta.dirname, '../../../cluster/format.ts')
+const README = path.join(import.meta.dirname, '../../../README.md')
 
 const optionsOf = (...parameters: string[]) =>
   benchOptions(parseCommand(BENCH_COMMAND, parameters)!, '/nowhere')
@@ -12,7 +16,8 @@ describe('npm run bench', () => {
     expect(optionsOf()).toEqual({
       directory: '/nowhere',
       modes: ['single', 'concurrent', 'batch', 'sdk', 'read'],
-      ...{ seconds: 5, warmUpSeconds: 2, repeats: 3, basePort: 8_201, env: {} },
+      ...{ seconds: null, warmUpSeconds: 2, repeats: 3, basePort: 8_201, env: {} },
+      settings: { signal: 'SIGKILL', kills: 10, events: null },
     })
   })
 
@@ -33,6 +38,13 @@ describe('npm run bench', () => {
     [['--mode', 'fast'], /"fast" is none of single, concurrent/],
     [['--mode', 'single,single'], /names single twice/],
     [['--seconds', '0'], /--seconds/],
+    [['--signal', 'SIGTERM'], /SIGKILL or SIGSTOP/],
+    [['--kills', '0'], /--kills/],
+    [['--events', '1'], /--events/],
+    [['--against', '/nowhere'], /there is no \/nowhere/],
+    [['--against', '/'], /is no checkout/],
+    [['--against', FORMAT], /exports no driver/],
+    [['--against', README], /could not be loaded: /],
     [['--repeats', '0'], /--repeats/],
     [['--node-env', 'fsync'], /NAME=VALUE/],
   ])('refuses %j', (parameters, complaint) => {
