@@ -4,7 +4,8 @@
 // appends many times over. The device is shared by all nodes, and by whatever else writes to it.
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
 
 export interface ProcessUsage {
   readonly cpuSeconds: number
@@ -62,9 +63,22 @@ export function deviceUsageIn(text: string, major: number, minor: number): Devic
   return null
 }
 
-/** All that was written before stands on the disk, and is not counted with what comes. */
-export function flushDisks(): void {
-  execFileSync('sync')
+/**
+ * All that was written before stands on the disk, and is not counted with what comes. File by file: `sync` would wait for
+ * whatever else the machine has to write.
+ */
+export function flushFiles(directory: string): void {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    try {
+      const descriptor = openSync(path.join(entry.parentPath, entry.name), 'r')
+      fsyncSync(descriptor)
+      closeSync(descriptor)
+    } catch (error) {
+      // It was deleted while we looked.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
 }
 
 /** Bytes that the files under a directory take on the disk, holes left out. */

@@ -11,7 +11,7 @@ import { UsageError } from '../args.ts'
 
 export interface Driver {
   readonly name: string
-  /** What an acknowledgement of it means, in a few words. */
+  /** What an acknowledgement of it means: that an event is … */
   readonly promise: string
   /** The way of publishing that takes most: so many requests at once, of so many events each. */
   readonly batch: { readonly inFlight: number; readonly eventsPerRequest: number }

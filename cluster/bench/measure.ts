@@ -1,7 +1,7 @@
 // One measurement: warm up, let the disk settle, look, run the load, look again.
 
 import { performance } from 'node:perf_hooks'
-import { deviceUsageOf, flushDisks, type ProcessUsage, usageOf } from './accounting.ts'
+import { deviceUsageOf, flushFiles, type ProcessUsage, usageOf } from './accounting.ts'
 import type { Load } from './closed-loop.ts'
 
 /** Figures of one stretch of load. */
@@ -44,7 +44,7 @@ export async function measure(load: Load, options: MeasureOptions): Promise<Meas
   const usages = (): Map<string, ProcessUsage> =>
     new Map([...pids].map(([id, pid]) => [id, usageOf(pid)]))
   const warmUp = warmUpMs > 0 ? await load.run(warmUpMs) : null
-  flushDisks()
+  flushFiles(directory)
 
   const before = usages()
   const diskBefore = deviceUsageOf(directory)
@@ -55,7 +55,7 @@ export async function measure(load: Load, options: MeasureOptions): Promise<Meas
   const client = process.cpuUsage(cpuBefore)
   const after = usages()
   // What is acknowledged but still on its way to the disk (LevelDB's files, say) is part of the price.
-  flushDisks()
+  flushFiles(directory)
   const diskAfter = deviceUsageOf(directory)
 
   const { operations, seconds, latency } = figures

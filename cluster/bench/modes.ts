@@ -9,6 +9,7 @@ import { read } from './modes/read.ts'
 import { restart } from './modes/restart.ts'
 import { saturated } from './modes/saturated.ts'
 import { size } from './modes/size.ts'
+import { subscribers } from './modes/subscribers.ts'
 
 export interface Mode {
   readonly summary: string
@@ -36,6 +37,10 @@ const MODES_BY_NAME = {
   restart: { summary: 'a store of 1,000,000 events opened', disturbs: true, run: restart },
   'catch-up': { summary: 'a follower 500,000 events behind', run: catchUp },
   size: { summary: 'memory and disk at 1, 2 and 5 million ids', run: size },
+  subscribers: {
+    summary: '1,000 readers of /subscribe at one node, 1,000 events a second published',
+    run: subscribers,
+  },
   saturated: {
     summary: 'all that goes in, for ten minutes: no leader may change',
     seconds: 600,

@@ -6,7 +6,7 @@ import { spreadOf } from '../chaos/meter.ts'
 import { grouped, table } from '../format.ts'
 import type { Line, Value } from './arena.ts'
 import type { Measured } from './measure.ts'
-import { DURABLE, OUR_NAME, type Report, type Run } from './results.ts'
+import { NOT_DURABLE, OUR_NAME, type Report, type Run } from './results.ts'
 
 const MIB = 1024 * 1024
 const HEAD = [
@@ -25,6 +25,7 @@ export function reportLines(report: Report): string[] {
     ...(loads.length === 0 ? [] : [table([HEAD, ...loads]).trimEnd(), '', LEGEND]),
     ...(values.length === 0 ? [] : [table([VALUES_HEAD, ...values]).trimEnd()]),
     ...ratioLines(report),
+    ...promiseLines(report),
     ...verdictLines(report),
   ]
 }
@@ -50,6 +51,12 @@ function ratioLines({ runs, against }: Report): string[] {
     const ratio = figure(ours.median / theirs.median)
     return `${label}: ${ratio} × ${against} (${grouped(ours.median)}/s to ${grouped(theirs.median)}/s)`
   })
+}
+
+/** What an acknowledgement of the opponent means, where it is not what one of ours does. */
+function promiseLines({ runs, against }: Report): string[] {
+  const promises = new Set(runs.filter(({ by }) => by === against).map(({ promise }) => promise))
+  return [...promises].map((promise) => `What ${against} has acknowledged is ${promise}.`)
 }
 
 /** One line while the runs go on. */
@@ -105,7 +112,7 @@ function linesOf(runs: readonly Run[]): NamedLine[] {
 function nameOf(run: Run, label: string): string {
   const notes = [
     ...(run.by === OUR_NAME ? [] : [run.by]),
-    ...(run.promise === DURABLE ? [] : [run.promise]),
+    ...(run.promise === NOT_DURABLE ? [run.promise] : []),
   ]
   return notes.length === 0 ? label : `${label} (${notes.join(', ')})`
 }

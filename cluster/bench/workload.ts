@@ -22,7 +22,16 @@ const LAP_EVENTS = 100_000
 const DUPLICATE_SHARE = 0.3
 /** Re-sent events are among so many distinct ones before; each lap begins without any. */
 const RECENT_MAX = 10_000
-const TOPICS = ['orders', 'payments', 'audit', 'metrics', 'logins', 'shipping', 'alerts', 'users']
+export const TOPICS = [
+  'orders',
+  'payments',
+  'audit',
+  'metrics',
+  'logins',
+  'shipping',
+  'alerts',
+  'users',
+]
 const LEVELS = ['INFO', 'WARN', 'ERROR', 'DEBUG']
 const FIRST_TIMESTAMP_MS = Date.UTC(2026, 0, 1)
 const TIMESTAMP_STEP_MS = 7
@@ -175,6 +184,10 @@ export class Workload {
         shown.source === event.source &&
         JSON.stringify(shown.payload) === event.payload,
     }
+  }
+
+  topicOf(distinct: number): string {
+    return this.#distinct[distinct % this.distinctPerLap]!.topic
   }
 
   /** For sentences. */

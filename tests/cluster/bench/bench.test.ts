@@ -85,7 +85,7 @@ test('an opponent runs after us each time, under the same load, and is compared'
   )
 
   expect(text).toMatch(/^batch: [\d.]+ × stub \(/m)
-  expect(text).toMatch(/^batch 1 \(stub, in memory\): /m)
+  expect(text).toMatch(/^batch 1 \(stub\): /m)
   expect(text).toMatch(/^failover SIGKILL: failed publishes +0 +0 +0$/m)
   expect(code).toBe(0)
   const { runs } = JSON.parse(readFileSync(file, 'utf8')) as Report
