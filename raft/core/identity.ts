@@ -158,9 +158,10 @@ export class Identities {
   ): 'nothing' | 'became member' | 'lost' {
     if (said.pinned === null) return 'nothing'
     if (said.pinned !== this.#identity.store) {
-      // A peer that is behind has not yet seen the entry that pinned our present id. It counts us for nothing until
-      // then; but it must be answered, or it could not catch up when we lead.
-      const behind = said.commit < this.#identity.configIndex
+      // Only a later entry than the one that pinned our present id takes it away. A peer that has not come beyond that
+      // one is behind, or was emptied and pinned whom it met first: it proves nothing. It counts us for nothing until
+      // it knows; but it must be answered, or it could not catch up when we lead.
+      const behind = said.commit <= this.#identity.configIndex
       if (this.#identity.member && !behind) {
         this.becomeSuspect()
         return 'lost'

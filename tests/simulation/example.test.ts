@@ -99,6 +99,45 @@ describe('crashes', () => {
   })
 })
 
+describe('losses', () => {
+  test('two suspects of three: the cluster waits, loses nothing and says why, until a directory is back', async () => {
+    const cluster = await simulated({ seed: 9 })
+    const leader = cluster.leader()
+    const [a, b] = cluster.others(leader)
+    await cluster.publish(leader, 'orders', 'o-1')
+    await cluster.converged()
+    for (const id of [a!, b!]) cluster.kill(id)
+    const kept = cluster.copyOfDirectory(a!)
+
+    for (const id of [a!, b!]) {
+      cluster.wipe(id)
+      cluster.start(id)
+    }
+    await cluster.run(20_000)
+    const waiting = await cluster.publish(leader, 'orders', 'o-2')
+
+    expect(waiting.type).not.toBe('published')
+    expect(await cluster.get(leader, 'orders', 'o-1')).toMatchObject({ position: 1 })
+    const standings = cluster.ids.map((id) => [id, cluster.standing(id)])
+    expect(Object.fromEntries(standings)).toEqual({
+      [leader]: 'member',
+      [a!]: 'suspect',
+      [b!]: 'suspect',
+    })
+    for (const { node_id, counts } of cluster.node(leader).running!.aggregator.members())
+      expect([node_id, counts]).toEqual([node_id, node_id === leader])
+
+    cluster.kill(a!)
+    cluster.putBack(a!, kept)
+    cluster.start(a!)
+    await cluster.converged()
+
+    await cluster.publish(b!, 'orders', 'o-2')
+    await cluster.converged()
+    expect((await cluster.verdict()).lost).toBe(0)
+  })
+})
+
 describe('disks', () => {
   test('one slow follower slows nobody', async () => {
     const cluster = await simulated({ seed: 7 })

@@ -14,13 +14,20 @@
 
 import type { Answer } from '../../client/ledger/history.ts'
 import type { Verdict } from '../../client/ledger/ledger.ts'
+import type { Standing } from '../../raft/core/identity.ts'
 import type { NodeId } from '../../raft/core/types.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { eventOf } from './sim-clients.ts'
+import type { SimLogCopy } from './sim-log.ts'
 import type { SimNode } from './sim-node.ts'
 import { Simulation } from './simulation.ts'
 import { CALM_PLAN, type Plan } from './swarm.ts'
 import { SECOND } from './world.ts'
+
+export interface DirectoryCopy {
+  readonly log: SimLogCopy
+  readonly store: ReadonlyMap<string, Uint8Array>
+}
 
 /** Virtual time within which anything that is awaited has to come true. */
 const PATIENCE_US = 30 * SECOND
@@ -130,6 +137,26 @@ export class SimulatedCluster {
   wipe(id: NodeId): void {
     const node = this.node(id)
     this.#cluster.forget(node, 'lost', () => node.wipe())
+  }
+
+  /** As a backup of a node that is down would hold it. */
+  copyOfDirectory(id: NodeId): DirectoryCopy {
+    const { logDisk, storeDisk } = this.node(id)
+    return { log: logDisk.copy(), store: storeDisk.copy() }
+  }
+
+  /** In place of whatever the node has, which must be down. A copy that is not its last state is a loss. */
+  putBack(id: NodeId, copy: DirectoryCopy): void {
+    const node = this.node(id)
+    this.#cluster.forget(node, 'set back', () => {
+      node.logDisk.restore(copy.log)
+      node.storeDisk.restore(copy.store)
+    })
+  }
+
+  /** What the node says of itself under `node.standing` in its statistics; null while it is down. */
+  standing(id: NodeId): Standing | null {
+    return this.node(id).running?.aggregator.process().standing ?? null
   }
 
   /** Every link, every disk, every pause; nodes that are down are started. */

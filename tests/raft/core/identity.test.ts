@@ -119,10 +119,17 @@ describe('what it is told', () => {
   })
 
   test('a member known under another store by a peer that is not behind has lost its place', () => {
-    expect(identities().told('n2', said('new'), 2)).toBe('lost')
+    expect(identities().told('n2', { ...said('new'), commit: 1 }, 2)).toBe('lost')
     const ahead = identities({ configIndex: 5 })
     expect(ahead.told('n2', said('former'), 2)).toBe('nothing')
     expect(ahead.mayPromise('n2')).toBe(true)
+  })
+
+  test('a peer that was emptied, and pinned whom it met first, takes nobody his place', () => {
+    const known = identities()
+    expect(known.told('n2', said('met in between'), 2)).toBe('nothing')
+    expect(known.member).toBe(true)
+    expect(known.mayPromise('n2')).toBe(true)
   })
 })
 

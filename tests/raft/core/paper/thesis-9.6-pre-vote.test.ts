@@ -177,7 +177,7 @@ test('a suspect is not elected and takes no part', () => {
     type: 'Remembered',
     pinned: 'another',
     seen: null,
-    commit: 0,
+    commit: 1,
   })
   expect(solo.status.standing).toBe('suspect')
   solo.tick(100)
