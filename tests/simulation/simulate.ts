@@ -22,6 +22,9 @@ import { ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
 import { huntLine, zooSummary, zooTable } from './zoo-table.ts'
 
 const LAST_STEPS = 200
+/** Each mark is due so often in so many seeds; from there on a missing one is a failure. */
+const MARK_TIMES_DUE = 20
+const MARKS_DUE_SEEDS = 2_000
 const SCENARIO_FAULT_EVERY_US = 2 * SECOND
 
 const { values: options } = parseArgs({
@@ -130,7 +133,7 @@ async function many(): Promise<void> {
     () => options['keep-going'] || failures.length === 0,
   )
   console.log(progress(sum, startMs))
-  if (options.marks) printMarks(marks)
+  if (options.marks || seeds >= MARKS_DUE_SEEDS) printMarks(marks, seeds)
   failures.sort((a, b) => a.run.seed - b.run.seed)
   const [failed] = failures
   if (options['keep-going']) return listed(failures)
@@ -166,9 +169,16 @@ function progress(
   )
 }
 
-function printMarks(marks: ReadonlyMap<Mark, number>): void {
-  const byCount = [...MARKS].sort((a, b) => (marks.get(a) ?? 0) - (marks.get(b) ?? 0))
-  for (const mark of byCount) console.log(`${String(marks.get(mark) ?? 0).padStart(9)}  ${mark}`)
+/** Rarest first. What a long run hardly ever reaches, it proves little about, and it says so. */
+function printMarks(marks: ReadonlyMap<Mark, number>, seeds: number): void {
+  const times = (mark: Mark) => marks.get(mark) ?? 0
+  const byCount = [...MARKS].sort((a, b) => times(a) - times(b))
+  for (const mark of byCount) console.log(`${String(times(mark)).padStart(9)}  ${mark}`)
+  const due = Math.ceil((MARK_TIMES_DUE * seeds) / MARKS_DUE_SEEDS)
+  const missing = byCount.filter((mark) => times(mark) < due)
+  if (missing.length === 0) console.log(`${MARKS.length} marks, each reached at least ${due} times`)
+  else console.log(`MISSING, not reached ${due} times: ${missing.join('; ')}`)
+  if (missing.length > 0 && seeds >= MARKS_DUE_SEEDS) process.exitCode = 1
 }
 
 function report({ run, failure, traceHash, events, virtualSeconds, acknowledged }: SeedResult) {
