@@ -18,7 +18,7 @@ import { shrink } from './shrink.ts'
 import { CALMS, type Calm, type Overrides, planOf } from './swarm.ts'
 import { statusLines, timelineLine } from './timeline.ts'
 import { SECOND } from './world.ts'
-import { ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
+import { NOT_CAUGHT_YET, ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
 import { huntLine, zooSummary, zooTable } from './zoo-table.ts'
 
 const LAST_STEPS = 200
@@ -212,7 +212,9 @@ async function zoo(): Promise<void> {
   const asked = options.bug ?? ['']
   for (const part of asked)
     if (!ZOO.some(({ bug }) => bug.includes(part))) fail(`no planted bug is called "${part}"`)
-  const plants = ZOO.filter(({ bug }) => asked.some((part) => bug.includes(part)))
+  const isAsked = (bug: string) =>
+    options.bug === undefined ? !NOT_CAUGHT_YET.has(bug) : asked.some((part) => bug.includes(part))
+  const plants = ZOO.filter(({ bug }) => isAsked(bug))
   const seedsMax = options.seeds === undefined ? ZOO_SEEDS_MAX : count('seeds')
   const startMs = performance.now()
   let done = 0
