@@ -19,8 +19,9 @@ import { clockTime, whole } from './format.mjs'
 
 const EVENTS_SHOWN = 12
 const PAYLOAD_LETTERS_MAX = 4_000
-/** The next question comes no sooner than this many times as long as the last one took. */
+/** The next question comes no sooner than this many times as long as the last one took, within a bound. */
 const REST_FACTOR = 10
+const REST_MS_MAX = 5_000
 
 const form = byId('filter', HTMLFormElement)
 const input = byId('topic', HTMLInputElement)
@@ -73,10 +74,12 @@ export async function refreshEvents(lastPosition) {
     if (mine !== generation) return
     if (!(error instanceof AskError)) throw error
     setText(note, error.message)
+    shownAt = null // asked again, and the note goes, as soon as there is an answer
   } finally {
     if (mine === generation) {
       asking = false
-      restUntilMs = performance.now() + REST_FACTOR * (performance.now() - beganMs)
+      const endedMs = performance.now()
+      restUntilMs = endedMs + Math.min(REST_MS_MAX, REST_FACTOR * (endedMs - beganMs))
     }
   }
 }

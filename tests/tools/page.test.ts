@@ -15,7 +15,7 @@ import { launchBrowser, openTab, type Tab } from './browser.ts'
 const BASE_PORT = 18_640
 const WIDE = { width: 1_280, height: 900 }
 const NARROW = { width: 360, height: 780 }
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 const TOPICS = ['orders', 'orders.paid', 'billing.invoice', 'system.logs.nginx', 'sensors.hall']
 const { SCREENSHOTS } = process.env
 
@@ -116,8 +116,15 @@ class Load {
   }
 }
 
-const headline = (page: Page, text: RegExp | string) =>
-  page.getByRole('heading', { level: 1 }).filter({ hasText: text }).waitFor({ timeout: WAIT_MS })
+async function headline(page: Page, text: RegExp | string): Promise<void> {
+  const title = page.getByRole('heading', { level: 1 })
+  try {
+    await title.filter({ hasText: text }).waitFor({ timeout: WAIT_MS })
+  } catch (cause) {
+    const said = [await title.textContent(), await page.locator('#detail').textContent()]
+    throw new Error(`${text} was waited for, and the page says: ${said.join(' ')}`, { cause })
+  }
+}
 
 const card = (page: Page, id: string) =>
   page.locator('.node').filter({ has: page.getByRole('heading', { name: id, exact: true }) })
@@ -249,7 +256,7 @@ describe('the page, in front of a cluster', () => {
     expect(await page.locator('.node[data-fresh=yes]').count()).toBe(0)
     await page.locator('.chart .unknown').waitFor()
     await page.getByRole('button', { name: 'Ask' }).click()
-    await page.getByText('This node does not answer.').waitFor()
+    await page.locator('#seen-answer').getByText('This node does not answer.').waitFor()
     await picture('5-lost')
   })
 
@@ -260,6 +267,7 @@ describe('the page, in front of a cluster', () => {
     await headline(page, /^n\d leads term \d+\.$/)
 
     await page.getByText('the same on all 3 nodes').waitFor()
+    await page.locator('#events-note').getByText('does not answer').waitFor({ state: 'detached' })
     expect(await page.locator('.node[data-fresh=yes]').count()).toBe(3)
     expect(tab.complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
   })
