@@ -36,7 +36,7 @@ beforeAll(async () => {
   const dataDir = DataDir.open(path.join(directory, 'data'))
   cluster = new ClusterProcesses({ dataDir, count: 3, basePort: BASE_PORT })
   cluster.startAll()
-  leader = await cluster.waitForAll()
+  leader = await cluster.waitForAll(WAIT_MS)
   ;[watched, third] = cluster.ids.filter((id) => id !== leader) as [string, string]
   load = new Load(cluster.urls)
   await load.until(200)
@@ -47,7 +47,7 @@ beforeAll(async () => {
     openTab(browser, { viewport: NARROW, colorScheme: 'dark' }),
   ])
   for (const { page } of [tab, ...others]) await page.goto(cluster.url(watched))
-}, 120_000)
+}, 240_000)
 
 afterAll(async () => {
   await load?.stop()
