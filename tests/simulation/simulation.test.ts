@@ -67,6 +67,7 @@ describe('the zoo', () => {
 
     expect(counts.filter(({ times }) => times !== 1)).toEqual([])
     const bugs = new Set(ZOO.map(({ bug }) => bug))
+    expect(bugs.size).toBe(ZOO.length)
     expect(bugs.size - NOT_CAUGHT_YET.size).toBeGreaterThanOrEqual(40)
     expect([...NOT_CAUGHT_YET].filter((bug) => !bugs.has(bug))).toEqual([])
   })
