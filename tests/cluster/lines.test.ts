@@ -10,12 +10,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LineIds, lineEvents, linePayload } from '../../cluster/publish/line-events.ts'
 import { LineSplitter, type RawLine } from '../../cluster/publish/line-splitter.ts'
 import type { OutgoingEvent, SourceItem } from '../../cluster/publish/outgoing.ts'
 import { type TailPart, tail } from '../../cluster/publish/tail.ts'
+import fc from '../properties.ts'
 
 const OPTIONS = { topic: 'logs', source: '', fileId: null }
 

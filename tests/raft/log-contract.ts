@@ -4,11 +4,11 @@
 // writes, overrides, checkpoints, bases, removals, restarts and power cuts leaves what a trivial model says, where a
 // write that was cut off is there wholly or not at all.
 
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Checkpoint, Entry, EntryId, Identity, NodeId } from '../../raft/core/types.ts'
 import { ForeignDirectoryError, MembersChangedError } from '../../raft/log/errors.ts'
 import type { LoadedLog, LogStorage, LogWrite } from '../../raft/ports.ts'
+import fc from '../properties.ts'
 
 export interface LogWorld {
   /** The log as a new process finds it; not yet loaded. */

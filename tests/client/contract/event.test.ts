@@ -1,7 +1,6 @@
 // The contract's schemas, and that they and the node's own reader of bodies are one set of rules: the reader is written
 // by hand for speed, so the two are held against each other with random input.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   eventSchema,
@@ -15,6 +14,7 @@ import {
   topicFault,
 } from '../../../client/index.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
+import fc from '../../properties.ts'
 
 const RECEIVED_AT_MS = Date.UTC(2026, 0, 1)
 

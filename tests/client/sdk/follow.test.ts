@@ -1,10 +1,10 @@
 // Following with the SDK: all events once, in order, whatever becomes of the nodes on the way.
 
-import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Retry } from '../../../client/sdk/caller.ts'
 import type { HttpStream } from '../../../client/sdk/transport.ts'
 import type { Sekali, SekaliOptions } from '../../../client/sekali.ts'
+import fc from '../../properties.ts'
 import { A, B, C, problem, World } from './world.ts'
 
 type Refusal = Parameters<typeof problem>[0]

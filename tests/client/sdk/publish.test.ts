@@ -2,10 +2,10 @@
 // no event is stored twice, and "certainly not stored" is said only when it is so.
 
 import { getEventListeners } from 'node:events'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Retry } from '../../../client/sdk/caller.ts'
 import { PublishError } from '../../../client/sdk/outcome.ts'
+import fc from '../../properties.ts'
 import { A, B, type Behaviour, C, eventNumber, json, World } from './world.ts'
 
 const EVENT = eventNumber(1)

@@ -1,9 +1,7 @@
 // The payload of log entries: its bytes are golden, since old entries outlive every release.
 
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import {
   COMMAND_HEAD_BYTES,
   type EventWalk,
@@ -17,6 +15,7 @@ import {
 } from '../../../node/command/format.ts'
 import { readCloudEvents } from '../../../node/edge/read-cloud-events.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
+import fc from '../../properties.ts'
 
 const LIMITS = { batchEventsMax: 100, eventBytesMax: 4_096, bodyBytesMax: 65_536 }
 

@@ -1,14 +1,13 @@
 // The scanner is held against JSON.parse: the same texts taken, the same refused, the same value understood.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import {
   JSON_DEPTH_MAX,
   JsonScanner,
   JsonSyntaxError,
   JsonTooDeepError,
 } from '../../../node/edge/json-scanner.ts'
+import fc from '../../properties.ts'
 
 interface Scanned {
   readonly canonical: string

@@ -1,12 +1,12 @@
 // CloudEvents from bytes to the log's format: nothing sent is lost, the mode and the spelling make no difference to what an
 // event is, and whatever comes is an event or a SekaliError.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SekaliError } from '../../../client/errors.ts'
 import { EventWalk, FINGERPRINT_AT, FINGERPRINT_BYTES } from '../../../node/command/format.ts'
 import type { EdgeBatch } from '../../../node/edge/edge-batch.ts'
 import { readBinaryCloudEvent, readCloudEvents } from '../../../node/edge/read-cloud-events.ts'
+import fc from '../../properties.ts'
 
 const OPTIONS = {
   limits: { batchEventsMax: 100, eventBytesMax: 4_096, bodyBytesMax: 65_536 },

@@ -1,12 +1,11 @@
 // Bodies of a publish: every form and every wrong one, the bad inputs of the catalogue (B1 … B30) by their numbers.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { SekaliError } from '../../../client/errors.ts'
 import { EventWalk, FINGERPRINT_AT } from '../../../node/command/format.ts'
 import type { BodyFormat } from '../../../node/edge/edge-batch.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
+import fc from '../../properties.ts'
 
 const RECEIVED_AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 const LIMITS = { batchEventsMax: 5, eventBytesMax: 4_096 }

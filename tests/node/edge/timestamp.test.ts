@@ -1,9 +1,8 @@
 // RFC 3339, held against the calendar of Date where Date is strict enough.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { instantOf } from '../../../node/edge/timestamp.ts'
+import fc from '../../properties.ts'
 
 function instant(text: string): number {
   const bytes = Buffer.from(`..${text}..`)

@@ -1,11 +1,11 @@
 // Those who follow, without a socket: what each is given, in which order, and what happens when it takes no more, the node
 // lags, or its store is built again.
 
-import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Followers, type Following, type Sink } from '../../../node/follow/followers.ts'
 import { EVENT_STREAM } from '../../../node/follow/format.ts'
 import { parseTopicPattern } from '../../../node/store/topic-pattern.ts'
+import fc from '../../properties.ts'
 import { startNode, type TestNode, turnsUntil } from '../harness.ts'
 
 let node: TestNode

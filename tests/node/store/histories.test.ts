@@ -1,12 +1,11 @@
 // Any history, grouped, crashed, redone, installed in any way, ends in the same bytes; and they are what a Map says.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-
 import { UnknownVersionError } from '../../../node/command/format.ts'
 import { DedupStateMachine } from '../../../node/store/dedup-state-machine.ts'
 import type { EntryOutcome, PageQuery } from '../../../node/store/types.ts'
 import type { Checkpoint, Entry } from '../../../raft/core/types.ts'
+import fc from '../../properties.ts'
 import { contentsOf, JournalStore } from './journal-store.ts'
 import { anyGroups, anyLog, inGroups, logOf, type TestEntry } from './logs.ts'
 import { Model, type ModelEvent } from './model.ts'
@@ -150,7 +149,7 @@ describe('the same bytes', () => {
     ))
 })
 
-test('a snapshot damaged on its way is never verified, and disturbs no reader', () =>
+test('a snapshot damaged on its way is verified only if nothing of the damage is left, and disturbs no reader', () =>
   fc.assert(
     fc.asyncProperty(
       anyLog,
@@ -182,7 +181,12 @@ test('a snapshot damaged on its way is never verified, and disturbs no reader', 
           }
         }
 
-        expect(await node.machine.verifyInstall()).toBe(!damaged)
+        // Damage may turn an event into one that is known: it is then dropped, and comes again as it should be.
+        const verified = await node.machine.verifyInstall()
+        expect(verified || damaged).toBe(true)
+        if (!verified) return
+        await node.machine.restore(offer)
+        await expectSame(node, full)
       },
     ),
     { numRuns },

@@ -1,11 +1,10 @@
 // Logs for tests of the state machine: made by the real edge from plain events.
 
-import fc from 'fast-check'
-
 import { type EncodedEvents, encodeCommand } from '../../../node/command/format.ts'
 import { readCloudEvents } from '../../../node/edge/read-cloud-events.ts'
 import { readPublish } from '../../../node/edge/read-publish.ts'
 import type { Entry } from '../../../raft/core/types.ts'
+import fc from '../../properties.ts'
 
 export interface TestEvent {
   readonly topic: string

@@ -1,9 +1,7 @@
 // Counters and digest as they travel in checkpoints and offers.
 
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
-
 import { DigestRing } from '../../../node/store/digest-ring.ts'
 import { StoreFormatError } from '../../../node/store/store-errors.ts'
 import {
@@ -14,6 +12,7 @@ import {
   EMPTY_TOTALS,
   encodeTotals,
 } from '../../../node/store/totals.ts'
+import fc from '../../properties.ts'
 
 const limb = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const anySum: fc.Arbitrary<DigestSum> = fc.tuple(limb, limb, limb, limb)

@@ -1,7 +1,6 @@
 // The record codec: golden bytes that must not change, both ways for any record, and no unsound record believed.
 
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../raft/core/types.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type SegmentHead,
 } from '../../../raft/log/record.ts'
 import { segmentName } from '../../../raft/log/segment.ts'
+import fc from '../../properties.ts'
 
 const SEED = segmentName(3, '0123456789abcdef0123456789abcdef').seed
 

@@ -1,14 +1,13 @@
 // The codec: what is on the wire stays as it is, what was sent comes back, and nothing else comes through.
 
-import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-
 import type { WireMessage } from '../../../raft/core/types.ts'
 import { decodeMessage, encodeMessage } from '../../../raft/transport/codec.ts'
 import { BadFrameError, FRAME, FRAME_HEAD_BYTES } from '../../../raft/transport/frame.ts'
 import { MESSAGE_BYTES_MAX } from '../../../raft/transport/limits.ts'
 import { unpackTuple } from '../../../raft/transport/tuple.ts'
+import fc from '../../properties.ts'
 import { anyMessage, plain, SAMPLES } from './messages.ts'
 
 const FRAME_BYTES_MAX = 1024 * 1024

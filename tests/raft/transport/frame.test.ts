@@ -1,6 +1,5 @@
 // Frames: every way to cut a stream gives the same frames, and no damaged byte goes unseen.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   BadFrameError,
@@ -12,6 +11,7 @@ import {
   KEEPALIVE_FRAME,
   sealFrame,
 } from '../../../raft/transport/frame.ts'
+import fc from '../../properties.ts'
 
 const BOUNDS: FrameBounds = { [FRAME.keepalive]: 0, [FRAME.message]: 1000, [FRAME.entries]: 5000 }
 

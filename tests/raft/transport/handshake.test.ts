@@ -1,6 +1,5 @@
 // The handshake without a socket: who is let in, who is told what, and what a recording is worth.
 
-import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import {
@@ -18,6 +17,7 @@ import {
   PROTOCOL_VERSIONS,
   type Self,
 } from '../../../raft/transport/handshake.ts'
+import fc from '../../properties.ts'
 
 const members = ['n1', 'n2', 'n3']
 const one: Self = {

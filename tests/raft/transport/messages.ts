@@ -1,8 +1,7 @@
 // One message of every type, and generators of any: for the codec, and for whatever carries messages.
 
-import fc from 'fast-check'
-
 import type { Entry, WireMessage } from '../../../raft/core/types.ts'
+import fc from '../../properties.ts'
 
 const STORE = '0123456789abcdef0123456789abcdef'
 const BIG = Number.MAX_SAFE_INTEGER
