@@ -1,4 +1,4 @@
-// The repository's own docker-compose.yml as a project of its own name and ports, driven by the commands that README.md
+// The repository's own docker-compose.yml as a project of its own name and ports, driven by the commands that docs/operations.md
 // tells people to type. Name and ports follow from where the repository stands, so that clones do not meet and each finds
 // what an earlier run of its own left behind.
 
