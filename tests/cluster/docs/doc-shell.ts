@@ -54,7 +54,7 @@ export async function run(
   const shell = spawn('bash', ['-c', ['set -e -o pipefail', ...lines].join('\n')], {
     cwd,
     detached: true,
-    env: { ...process.env, PATH: `${BIN}:${process.env['PATH']}`, NO_COLOR: '1' },
+    env: { ...process.env, PATH: `${BIN}:${process.env.PATH}`, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const end = () => shell.pid !== undefined && process.kill(-shell.pid, 'SIGKILL')
