@@ -44,11 +44,12 @@ export async function runNodes(
     const proof = await prove(acknowledged, cluster.urls, isSettled(acknowledged))
     const found = [...faults, ...crashes, ...proof.faults]
     faultless = found.length === 0
-    const isDurable = [...after.values()].every((view) => view?.fsync === true)
+    const isDurable = [...before.values()].every((view) => view?.fsync === true)
     return {
       ...{ lines, faults: found, proved: true, promise: isDurable ? DURABLE : NOT_DURABLE },
       ...{ acknowledged: proof.acknowledged, distinct: proof.distinct, stored: proof.distinct },
-      leaderChanges: MODES[mode].disturbs ? 0 : termOf(after) - termOf(before),
+      // A node that does not answer in between tells of no change.
+      leaderChanges: MODES[mode].disturbs ? 0 : Math.max(0, termOf(after) - termOf(before)),
       eventLoopDelayMs: Object.fromEntries(
         [...after].map(([id, stats]) => [id, stats?.node.event_loop_delay_ms ?? null]),
       ),

@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { DURABLE, type Report } from '../../../cluster/bench/results.ts'
 
 const BENCH = path.join(import.meta.dirname, '..', '..', '..', 'cluster', 'bench.ts')
@@ -16,6 +16,9 @@ const STUB_DRIVER = path.join(import.meta.dirname, 'stub-driver.mjs')
 const FORGETFUL_NODE = path.join(import.meta.dirname, 'forgetful-node.ts')
 const BASE_PORT = 18_320
 const run = promisify(execFile)
+
+// Several clusters each, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 300_000 })
 
 const directory = mkdtempSync(path.join(tmpdir(), 'sekali-bench-test-'))
 
