@@ -19,28 +19,32 @@ await runCommand(BENCH_COMMAND, main)
 process.exit()
 
 async function main(values: BenchValues): Promise<number> {
+  const given = benchOptions(values)
+  await refuseBusyPorts(given.basePort)
   const directory = values.data ?? mkdtempSync(path.join(tmpdir(), 'sekali-bench-'))
-  const options = benchOptions(values, directory)
-  await refuseBusyPorts(options.basePort)
   mkdirSync(directory, { recursive: true })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => process.exit(INTERRUPTED))
   }
   let keep = values.data !== undefined
   process.once('exit', () => {
-    if (!keep) rmSync(directory, { recursive: true, force: true })
+    // A node that was killed just now may still add a file.
+    if (!keep) rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   })
 
   const screen = new Screen(process.stdout)
-  const report = await runBench(options, {
-    tell: (text) => {
-      if (screen.redraws) screen.draw(text)
+  const report = await runBench(
+    { ...given, directory },
+    {
+      tell: (text) => {
+        if (screen.redraws) screen.draw(text)
+      },
+      ended: (run) => {
+        screen.clear()
+        screen.print(runLine(run))
+      },
     },
-    ended: (run) => {
-      screen.clear()
-      screen.print(runLine(run))
-    },
-  })
+  )
   screen.print(`\n${reportLines(report).join('\n')}`)
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`)

@@ -135,7 +135,8 @@ export class ClusterProcesses extends EventEmitter<ClusterEvents> {
       for (const member of this.#members.values()) member.log.rotateIfLarge()
     }, LOG_CHECK_MS).unref()
     // Whatever ends this process, short of kill -9, leaves no node behind.
-    process.once('exit', this.#killAllNow)
+    // First of all, so that what others do at the end meets no node that still writes.
+    process.prependOnceListener('exit', this.#killAllNow)
   }
 
   get urls(): string[] {

@@ -62,9 +62,8 @@ export type BenchValues = Values<typeof BENCH_COMMAND.options>
 
 const MODES_DEFAULT = 'single,concurrent,batch,sdk,read'
 
-export function benchOptions(values: BenchValues, directory: string): BenchOptions {
+export function benchOptions(values: BenchValues): Omit<BenchOptions, 'directory'> {
   return {
-    directory,
     modes: modesOf(values.mode ?? MODES_DEFAULT),
     seconds:
       values.seconds === undefined

@@ -9,12 +9,11 @@ const FORMAT = path.join(import.meta.dirname, '../../../cluster/format.ts')
 const README = path.join(import.meta.dirname, '../../../README.md')
 
 const optionsOf = (...parameters: string[]) =>
-  benchOptions(parseCommand(BENCH_COMMAND, parameters)!, '/nowhere')
+  benchOptions(parseCommand(BENCH_COMMAND, parameters)!)
 
 describe('npm run bench', () => {
   test('measures the steady modes three times, durably, when nothing is said', () => {
     expect(optionsOf()).toEqual({
-      directory: '/nowhere',
       modes: ['single', 'concurrent', 'batch', 'sdk', 'read'],
       ...{ seconds: null, warmUpSeconds: 2, repeats: 3, basePort: 8_201, env: {} },
       settings: { signal: 'SIGKILL', kills: 10, events: null },
