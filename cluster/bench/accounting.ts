@@ -14,6 +14,8 @@ export interface ProcessUsage {
   readonly rssPeakBytes: number
   /** Pages shared with others are counted in parts. */
   readonly pssBytes: number
+  /** Without mapped files (a store's tables, the program itself), which the system takes back when it needs room. */
+  readonly anonymousBytes: number
 }
 
 export interface DeviceUsage {
@@ -30,6 +32,7 @@ export function usageOf(pid: number): ProcessUsage {
   let cpuSeconds = 0
   let rssBytes = 0
   let pssBytes = 0
+  let anonymousBytes = 0
   for (const member of withDescendants(pid)) {
     const fields = statFields(member)
     if (fields === null) continue
@@ -37,9 +40,10 @@ export function usageOf(pid: number): ProcessUsage {
     const memory = textOf(`/proc/${member}/smaps_rollup`)
     rssBytes += kibOf(memory, 'Rss') * KIB
     pssBytes += kibOf(memory, 'Pss') * KIB
+    anonymousBytes += kibOf(memory, 'Anonymous') * KIB
   }
   const rssPeakBytes = kibOf(textOf(`/proc/${pid}/status`), 'VmHWM') * KIB
-  return { cpuSeconds, rssBytes, rssPeakBytes, pssBytes }
+  return { cpuSeconds, rssBytes, rssPeakBytes, pssBytes, anonymousBytes }
 }
 
 /** Of the device that holds the directory; null where the system does not tell. */

@@ -44,11 +44,12 @@ export interface Arena {
   tell(text: string): void
 }
 
-/** Warm-up and measurement of one load, which is closed afterwards. A failed request is a fault. */
+/** Warm-up and measurement of one load, both closed afterwards. A failed request is a fault. */
 export async function measured(
   arena: Arena,
   label: string,
   load: Load & { readonly operations: number },
+  warmUp?: Load,
 ): Promise<{ readonly line: Line; readonly faults: readonly string[] }> {
   const { cluster, warmUpMs, milliseconds, tell } = arena
   const pids = new Map(cluster.running.map((id) => [id, cluster.pid(id)!]))
@@ -61,6 +62,7 @@ export async function measured(
     const figures = await measure(load, {
       ...{ warmUpMs, milliseconds, pids },
       directory: cluster.dataDir.path,
+      ...(warmUp === undefined ? {} : { warmUp }),
     })
     const faults =
       figures.failed === 0
@@ -69,6 +71,6 @@ export async function measured(
     return { line: { label, load: figures }, faults }
   } finally {
     clearInterval(progress)
-    await load.close()
+    await Promise.all([load.close(), warmUp?.close()])
   }
 }

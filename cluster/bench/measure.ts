@@ -18,6 +18,7 @@ export interface Measured {
   readonly rssBytes: Readonly<Record<string, number>>
   readonly rssPeakBytes: Readonly<Record<string, number>>
   readonly pssBytes: Readonly<Record<string, number>>
+  readonly anonymousBytes: Readonly<Record<string, number>>
   /** By the device, for all nodes together, for each operation; null where the system does not tell. */
   readonly writtenBytes: number | null
   /** Of the device, a second. */
@@ -28,6 +29,8 @@ export interface Measured {
 
 export interface MeasureOptions {
   readonly warmUpMs: number
+  /** Another load to warm up with. */
+  readonly warmUp?: Load
   readonly milliseconds: number
   /** Name of a node → its pid. */
   readonly pids: ReadonlyMap<string, number>
@@ -41,9 +44,10 @@ const US_PER_S = 1_000_000
 
 export async function measure(load: Load, options: MeasureOptions): Promise<Measured> {
   const { warmUpMs, milliseconds, pids, directory } = options
+  const warming = options.warmUp ?? load
   const usages = (): Map<string, ProcessUsage> =>
     new Map([...pids].map(([id, pid]) => [id, usageOf(pid)]))
-  const warmUp = warmUpMs > 0 ? await load.run(warmUpMs) : null
+  const warmUp = warmUpMs > 0 ? await warming.run(warmUpMs) : null
   flushFiles(directory)
 
   const before = usages()
@@ -80,6 +84,7 @@ export async function measure(load: Load, options: MeasureOptions): Promise<Meas
     rssBytes: each((_, usage) => usage.rssBytes),
     rssPeakBytes: each((_, usage) => usage.rssPeakBytes),
     pssBytes: each((_, usage) => usage.pssBytes),
+    anonymousBytes: each((_, usage) => usage.anonymousBytes),
     writtenBytes: disk && perOperation(disk.diskAfter.writtenBytes - disk.diskBefore.writtenBytes),
     flushesPerSecond: disk && (disk.diskAfter.flushes - disk.diskBefore.flushes) / wallSeconds,
     failed: figures.failed + (warmUp?.failed ?? 0),

@@ -11,7 +11,7 @@ import { NOT_DURABLE, OUR_NAME, type Report, type Run } from './results.ts'
 const MIB = 1024 * 1024
 const HEAD = [
   ...['', '/s min', 'median', 'max', 'p50 ms', 'p95', 'p99'],
-  ...['CPU-s/100k', 'nodes', 'client', 'RSS MiB', 'PSS MiB', 'bytes/op', 'fsync/s'],
+  ...['CPU-s/100k', 'nodes', 'client', 'RSS MiB', 'anon', 'PSS', 'bytes/op', 'fsync/s'],
 ]
 
 export function reportLines(report: Report): string[] {
@@ -32,7 +32,7 @@ export function reportLines(report: Report): string[] {
 
 const LEGEND =
   'Medians over the repeats but for min and max. CPU seconds for 100,000 operations: of each node, and of the load generator\n' +
-  'in this process. RSS: of the largest node; PSS: of all together. bytes/op and fsync/s: of the disk, all nodes together.'
+  'in this process. RSS: of the largest node, anon: of that, what is no mapped file; PSS: of all nodes together. bytes/op and fsync/s: of the disk, all nodes together.'
 
 const VALUES_HEAD = ['', 'min', 'median', 'max', '']
 
@@ -134,6 +134,7 @@ function loadRow(name: string, runs: readonly Measured[]): string[] {
     cpu.map(figure).join(' + '),
     figure(median((run) => run.cpu.client)),
     grouped(median((run) => largest(run.rssBytes))),
+    grouped(median((run) => largest(run.anonymousBytes))),
     grouped(median((run) => sum(run.pssBytes) / MIB)),
     disk(runs.map((run) => run.writtenBytes)),
     disk(runs.map((run) => run.flushesPerSecond)),

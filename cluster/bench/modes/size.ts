@@ -30,6 +30,9 @@ export async function size(arena: Arena): Promise<RunResult> {
         'RSS under load, largest node': mib(largest(usages.map(({ rssBytes }) => rssBytes))),
         'RSS ever, largest node': mib(largest(usages.map(({ rssPeakBytes }) => rssPeakBytes))),
         'PSS under load, largest node': mib(largest(usages.map(({ pssBytes }) => pssBytes))),
+        'without mapped files, largest node': mib(
+          largest(usages.map(({ anonymousBytes }) => anonymousBytes)),
+        ),
         'RSS at rest, largest node': mib(
           largest(cluster.ids.map((id) => usageOf(cluster.pid(id)!).rssBytes)),
         ),

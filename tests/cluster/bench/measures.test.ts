@@ -37,12 +37,13 @@ test('the usage of this process is more after work than before', () => {
   expect(after.cpuSeconds).toBeGreaterThan(before.cpuSeconds)
   expect(after.rssBytes).toBeGreaterThan(10_000_000)
   expect(after.pssBytes).toBeLessThanOrEqual(after.rssBytes)
+  expect(after.anonymousBytes).toBeLessThan(after.rssBytes)
   expect(after.rssPeakBytes).toBeGreaterThan(10_000_000)
 })
 
 test('a process that has gone has used nothing', () => {
   expect(usageOf(2 ** 22 + 1)).toEqual({
-    ...{ cpuSeconds: 0, rssBytes: 0, rssPeakBytes: 0, pssBytes: 0 },
+    ...{ cpuSeconds: 0, rssBytes: 0, rssPeakBytes: 0, pssBytes: 0, anonymousBytes: 0 },
   })
 })
 
@@ -87,6 +88,7 @@ describe('the report', () => {
     rssBytes: { n1: 2 ** 20, n2: 3 * 2 ** 20, n3: 2 ** 20 },
     rssPeakBytes: { n1: 2 ** 20, n2: 2 ** 20, n3: 2 ** 20 },
     pssBytes: { n1: 2 ** 20, n2: 2 ** 20, n3: 2 * 2 ** 20 },
+    anonymousBytes: { n1: 2 ** 20, n2: 2 * 2 ** 20, n3: 2 ** 20 },
     ...{ writtenBytes: 1_500, flushesPerSecond: null, failed: 0, firstFailure: null },
   })
   const run = (repeat: number, perSecond: number, extra: Partial<Run> = {}): Run => ({
@@ -122,7 +124,7 @@ describe('the report', () => {
     expect(rest).toEqual([])
     expect(row!.split(/ {2,}/)).toEqual([
       ...['single', '900', '1,000', '1,100', '1.23', '2.00', '30.1'],
-      ...['65.0', '30.0 + 20.0 + 10.0', '5.00', '3', '4', '1,500', '–'],
+      ...['65.0', '30.0 + 20.0 + 10.0', '5.00', '3', '2', '4', '1,500', '–'],
     ])
   })
 
