@@ -2,7 +2,8 @@
 // a node that is left, and how many fail?
 //
 // 64 requests are in flight through the other nodes. At the blow a request of its own goes to each of them: its answer ends
-// the outage, since what was in flight may have been decided before. Clients know nothing of the outage, and do nothing.
+// the outage, since what was in flight may have been decided before. Its connection has been used once, as any client's has.
+// Clients know nothing of the outage, and do nothing.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spreadOf } from '../../chaos/meter.ts'
@@ -82,11 +83,12 @@ async function strikeOnce(subject: FailoverSubject): Promise<Outage> {
     lastMs = nowMs
   })
   const probe = await subject.load(victim, PROBES, (_, __, nowMs) => {
-    firstMs ??= nowMs - struckMs
+    if (nowMs >= struckMs) firstMs ??= nowMs - struckMs
     probe.end()
   })
   try {
     const running = load.run(OUTAGE_MS_MAX)
+    await probe.run(OUTAGE_MS_MAX)
     await sleep(BEFORE_MS)
     struckMs = performance.now()
     const struck = subject.strike(victim)
