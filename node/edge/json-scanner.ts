@@ -81,6 +81,23 @@ export class JsonScanner {
     this.at++
   }
 
+  /** Steps over an array; `read` takes each of its items. Does not touch `out`. */
+  array(read: () => void): void {
+    this.expect(OPEN_BRACKET)
+    this.space()
+    if (this.text[this.at] !== CLOSE_BRACKET) {
+      for (;;) {
+        read()
+        this.space()
+        if (this.text[this.at] === CLOSE_BRACKET) break
+        if (this.text[this.at] !== COMMA) this.fail('"," or "]"')
+        this.at++
+        this.space()
+      }
+    }
+    this.at++
+  }
+
   fail(expected: string): never {
     if (this.at >= this.text.length)
       throw new JsonSyntaxError(`the text ends, expected ${expected}`)

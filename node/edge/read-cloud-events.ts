@@ -12,10 +12,6 @@ import { checkEncoding, malformed } from './read-publish.ts'
 
 export type CloudEventsMode = 'structured' | 'batched'
 
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const COMMA = 0x2c
-
 export function readCloudEvents(
   body: Uint8Array,
   mode: CloudEventsMode,
@@ -26,7 +22,7 @@ export function readCloudEvents(
   const json = scannerOf(body, options.limits.eventBytesMax)
   return wellFormed(json, events, () => {
     json.space()
-    if (mode === 'batched') readArray(json, events)
+    if (mode === 'batched') json.array(() => events.read(json))
     else events.read(json)
     json.space()
     if (json.at < body.length) json.fail('nothing more')
@@ -104,22 +100,4 @@ function wellFormed<T>(json: JsonScanner, events: CloudEventEncoder | null, read
     }
     throw error
   }
-}
-
-function readArray(json: JsonScanner, events: CloudEventEncoder): void {
-  json.expect(OPEN_BRACKET)
-  json.space()
-  if (json.text[json.at] === CLOSE_BRACKET) {
-    json.at++
-    return
-  }
-  for (;;) {
-    events.read(json)
-    json.space()
-    if (json.text[json.at] === CLOSE_BRACKET) break
-    if (json.text[json.at] !== COMMA) json.fail('"," or "]"')
-    json.at++
-    json.space()
-  }
-  json.at++
 }

@@ -17,7 +17,6 @@ const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
 
 /** Throws SekaliError. `receivedAtMs` (since 1970) is the timestamp of events that bring none. */
 export function readPublish(
@@ -72,29 +71,11 @@ export function checkEncoding(body: Uint8Array): void {
 function readDocument(json: JsonScanner, events: EventEncoder): void {
   json.space()
   const first = json.text[json.at]
-  if (first === OPEN_BRACKET) readArray(json, events)
+  if (first === OPEN_BRACKET) json.array(() => events.read(json))
   else if (first === OPEN_BRACE && opensEnvelope(json)) readEnvelope(json, events)
   else events.read(json)
   json.space()
   if (json.at < json.text.length) json.fail('nothing more')
-}
-
-function readArray(json: JsonScanner, events: EventEncoder): void {
-  json.expect(OPEN_BRACKET)
-  json.space()
-  if (json.text[json.at] === CLOSE_BRACKET) {
-    json.at++
-    return
-  }
-  for (;;) {
-    events.read(json)
-    json.space()
-    if (json.text[json.at] === CLOSE_BRACKET) break
-    if (json.text[json.at] !== COMMA) json.fail('"," or "]"')
-    json.at++
-    json.space()
-  }
-  json.at++
 }
 
 /** Is "events" the first key of the object that begins here? No event has such a field. */
@@ -119,7 +100,7 @@ function readEnvelope(json: JsonScanner, events: EventEncoder): void {
   json.expect(COLON)
   json.space()
   if (json.text[json.at] === OPEN_BRACKET) {
-    readArray(json, events)
+    json.array(() => events.read(json))
   } else {
     json.value(0)
     events.note(new SekaliError('invalid_event', 'events must be an array', { field: 'events' }))
