@@ -14,7 +14,7 @@ import { MS, SECOND } from './world.ts'
 type Fault = (cluster: SimCluster, random: Stream) => void
 
 /** For `npm run simulate -- --scenario`: what strikes, and nothing else. */
-export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
+export const SCENARIOS = {
   calm: [],
   'kill-leader': ['kill the leader'],
   'kill-all': ['kill all', 'power-cut all'],
@@ -37,7 +37,9 @@ export const SCENARIOS: Readonly<Record<string, readonly FaultKind[]>> = {
     "take another node's store",
   ],
   'bit-flip': ['flip a bit in the log'],
-}
+} satisfies Record<string, readonly FaultKind[]>
+
+export type Scenario = keyof typeof SCENARIOS
 
 const upTo = (random: Stream, low: number, high: number) =>
   Math.round(random.logarithmic(low, high))

@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { type Failure, runSeeds, type SeedRun } from './run-seed.ts'
+import { overridesOf } from './swarm.ts'
 import type { Plant } from './zoo.ts'
 
 export interface Caught {
@@ -20,7 +21,9 @@ export async function hunt(
 ): Promise<Caught> {
   let caught: { seed: number; failure: Failure } | null = null
   function* runs(): Generator<SeedRun> {
-    for (let seed = fromSeed; seed < fromSeed + seedsMax; seed++) yield { seed, seconds }
+    const overrides = plant.scenario && overridesOf(plant.scenario)
+    for (let seed = fromSeed; seed < fromSeed + seedsMax; seed++)
+      yield { seed, seconds, ...(overrides && { overrides }) }
   }
   await runSeeds(
     runs(),

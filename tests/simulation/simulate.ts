@@ -10,14 +10,13 @@
 // failure is one line when it comes, and all are listed at the end; nothing is shrunk.
 
 import { parseArgs } from 'node:util'
-import { FAULT_KINDS, type FaultKind, SCENARIOS } from './faults.ts'
+import { FAULT_KINDS, type FaultKind, SCENARIOS, type Scenario } from './faults.ts'
 import { addMarks, MARKS, type Mark } from './marks.ts'
 import { runSeed, runSeeds, type SeedResult, type SeedRun, traceSeed } from './run-seed.ts'
 import { huntAll } from './run-zoo.ts'
 import { shrink } from './shrink.ts'
-import { CALMS, type Calm, type Overrides, planOf } from './swarm.ts'
+import { CALMS, type Calm, type Overrides, overridesOf, planOf } from './swarm.ts'
 import { statusLines, timelineLine } from './timeline.ts'
-import { SECOND } from './world.ts'
 import { NOT_CAUGHT_YET, ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
 import { huntLine, zooSummary, zooTable } from './zoo-table.ts'
 
@@ -25,7 +24,6 @@ const LAST_STEPS = 200
 /** Each mark is due so often in so many seeds; from there on a missing one is a failure. */
 const MARK_TIMES_DUE = 20
 const MARKS_DUE_SEEDS = 2_000
-const SCENARIO_FAULT_EVERY_US = 2 * SECOND
 
 const { values: options } = parseArgs({
   options: {
@@ -77,13 +75,13 @@ function listOf<T extends string>(name: 'faults' | 'calm', known: readonly T[]):
 }
 
 function overrides(): Overrides {
-  const { scenario } = options
   const calm = listOf<Calm>('calm', CALMS)
   if (options.faults !== undefined)
     return { faults: listOf<FaultKind>('faults', FAULT_KINDS), calm }
-  if (scenario === undefined) return { calm }
-  const faults = SCENARIOS[scenario] ?? fail(`there is no scenario "${scenario}"`)
-  return { faults, faultEveryUs: SCENARIO_FAULT_EVERY_US, calm }
+  if (options.scenario === undefined) return { calm }
+  const scenario = (Object.keys(SCENARIOS) as Scenario[]).find((name) => name === options.scenario)
+  if (scenario === undefined) fail(`there is no scenario "${options.scenario}"`)
+  return { ...overridesOf(scenario), calm }
 }
 
 async function one(): Promise<void> {

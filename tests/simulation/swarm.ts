@@ -5,7 +5,13 @@
 // that segments, checkpoints, windows and memory overflow within seconds.
 
 import type { NodeId } from '../../raft/core/types.ts'
-import { FAULT_KINDS, type FaultKind, LATER_FAULT_KINDS } from './faults.ts'
+import {
+  FAULT_KINDS,
+  type FaultKind,
+  LATER_FAULT_KINDS,
+  SCENARIOS,
+  type Scenario,
+} from './faults.ts'
 import { type DiskWeather, GOOD_DISK } from './log-probe.ts'
 import type { Workload } from './sim-clients.ts'
 import { CLEAR, type NetworkWeather } from './sim-network.ts'
@@ -102,6 +108,14 @@ export const CALMS = [
   'clients',
 ] as const
 export type Calm = (typeof CALMS)[number]
+
+const SCENARIO_FAULT_EVERY_US = 2 * SECOND
+
+/** Nothing strikes but what the scenario names, and that often. */
+export const overridesOf = (scenario: Scenario): Overrides => ({
+  faults: SCENARIOS[scenario],
+  faultEveryUs: SCENARIO_FAULT_EVERY_US,
+})
 
 export function planOf(seed: number, safetySeconds = 60, overrides: Overrides = {}): Plan {
   const { faults, faultEveryUs, calm = [] } = overrides

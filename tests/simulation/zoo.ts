@@ -4,10 +4,14 @@
 // them in its own thread). A plant whose text is no longer found once fails loudly, so the zoo cannot rot in silence.
 // Each has to be caught by some seed out of ZOO_SEEDS_MAX; if one is not, the simulator is too kind.
 
+import type { Scenario } from './faults.ts'
+
 export interface Plant extends Edit {
   readonly bug: string
   /** A second guard against the same bug, taken away too: with it in place nothing would go wrong. */
   readonly also?: Edit
+  /** The faults it is hunted with, where the swarm with all of them gets there too seldom. */
+  readonly scenario?: Scenario
 }
 
 export interface Edit {
