@@ -28,4 +28,4 @@ EXPOSE 8001 9001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 --start-period=10s CMD ["node", "node/healthcheck.ts"]
 # Why these two: cluster/processes.ts.
-CMD ["node", "--v8-pool-size=1", "--initial-heap-size=128", "node/main.ts"]
+CMD ["node", "--v8-pool-size=1", "--initial-heap-size=64", "--max-semi-space-size=8", "node/main.ts"]

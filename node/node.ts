@@ -40,7 +40,8 @@ const INFLIGHT_MESSAGES_MAX = 64
 const INFLIGHT_BYTES_MAX = 16 * MIB
 const MESSAGE_BYTES_MAX = MIB
 const APPLY_BYTES_MAX = 4 * MIB
-const RECENT_ENTRIES_BYTES_MAX = 16 * MIB
+/** What a follower needs beyond these is read from the log; buffers kept for longer cost more memory than they hold. */
+const RECENT_ENTRIES_BYTES_MAX = 2 * MIB
 const CHUNK_BYTES_MAX = 192 * 1024
 
 /** Waiting for somebody to take leadership over, and for publishes in flight, at a stop. */

@@ -20,6 +20,8 @@ import {
 
 /** A memtable of LevelDB; two may be in memory. Larger ones are merged less often, and searched longer. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+/** The fewest that LevelDB allows: 64 tables, of 2 MiB each, since it maps those it holds open into memory. */
+const OPEN_FILES_MAX = 74
 
 export interface OpenedStore {
   readonly store: SortedStore
@@ -46,7 +48,7 @@ export async function openLevel(
     valueEncoding: 'view',
     // Known to classic-level; `level` types what all platforms have.
     // Compression would halve the store, and cost each node a fifth of all that it does for an event.
-    ...{ writeBufferSize: WRITE_BUFFER_BYTES, compression: false },
+    ...{ writeBufferSize: WRITE_BUFFER_BYTES, maxOpenFiles: OPEN_FILES_MAX, compression: false },
   })
   try {
     await store.open({ createIfMissing: !exists })
@@ -59,7 +61,35 @@ export async function openLevel(
     await store.close()
     throw error
   }
-  return { store, makeDurable: (key, value) => makeDurable(store, key, value) }
+  return {
+    store: withForgetfulIterators(store),
+    makeDurable: (key, value) => makeDurable(store, key, value),
+  }
+}
+
+/**
+ * classic-level keeps what an iterator read last until V8 collects the iterator, and V8 does not know of those bytes: a
+ * node that serves pages would hold gigabytes. One more read, at the end, lets go of them.
+ */
+function withForgetfulIterators(store: LevelStore): SortedStore {
+  return {
+    getMany: (keys) => store.getMany(keys),
+    batch: () => store.batch(),
+    clear: (range) => store.clear(range),
+    close: () => store.close(),
+    iterator(range) {
+      const iterator = store.iterator(range)
+      return {
+        next: () => iterator.next(),
+        nextv: (size) => iterator.nextv(size),
+        async close() {
+          iterator.seek(OUTSIDE)
+          await iterator.nextv(1)
+          await iterator.close()
+        },
+      }
+    },
+  }
 }
 
 /** A new store is marked, and its directory entries made durable; of an old one the mark is checked. */

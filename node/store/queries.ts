@@ -231,7 +231,8 @@ export class StoreQueries {
 
   /** Keys carry first positions: the one that covers the beginning of a span may lie below it. */
   async #range(span: Span, keyOf: (position: number) => Uint8Array): Promise<KeyRange> {
-    const floor = await lastOf(this.#store, { gte: keyOf(0), lte: keyOf(span.from) })
+    const below = { gte: keyOf(0), lte: keyOf(span.from), values: false }
+    const floor = await lastOf(this.#store, below)
     const gte = floor === undefined ? keyOf(span.from) : floor[0]
     return { gte, lte: keyOf(span.to), reverse: span.descending }
   }
