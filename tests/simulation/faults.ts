@@ -5,13 +5,14 @@
 // promises: two that forgot are beyond what three nodes can bear, and the cluster then rightly waits for ever. One that
 // is set back shows its old id, so only what the others have seen of it gives it away: until then nothing else strikes.
 
+import { DIRECTED_FAULTS } from './directed-faults.ts'
 import type { SimCluster } from './sim-cluster.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Stream } from './stream.ts'
 import { MS, SECOND } from './world.ts'
 
 /** Strikes once; what it breaks it mends by itself, later. */
-type Fault = (cluster: SimCluster, random: Stream) => void
+export type Fault = (cluster: SimCluster, random: Stream) => void
 
 /** For `npm run simulate -- --scenario`: what strikes, and nothing else. */
 export const SCENARIOS = {
@@ -37,6 +38,14 @@ export const SCENARIOS = {
     "take another node's store",
   ],
   'bit-flip': ['flip a bit in the log'],
+  // Directed faults alone: each leads to one state that the swarm hardly ever reaches.
+  'lost-tail': ['a tail that only a follower has'],
+  'late-vote': ['a vote comes late, to a later candidacy'],
+  'growing-snapshot': ['a snapshot grows on its way'],
+  'next-snapshot': ['a snapshot is offered before the last one is in force'],
+  'refill-behind-the-log': ['a store is refilled while the log runs ahead of the disk'],
+  'late-answer': ['an answer to a read comes a life too late'],
+  'late-acknowledgement': ['an acknowledgement outlives what it acknowledged'],
 } satisfies Record<string, readonly FaultKind[]>
 
 export type Scenario = keyof typeof SCENARIOS
@@ -297,9 +306,19 @@ const FAULTS = {
   },
 } satisfies Record<string, Fault>
 
-export type FaultKind = keyof typeof FAULTS
+type DrawnFaultKind = keyof typeof FAULTS
+type DirectedFaultKind = keyof typeof DIRECTED_FAULTS
+export type FaultKind = DrawnFaultKind | DirectedFaultKind
 
-export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
+/** What a seed draws from. Directed faults are left out: they strike where a scenario names them, and change no seed. */
+export const DRAWN_FAULT_KINDS = Object.keys(FAULTS) as readonly DrawnFaultKind[]
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...DRAWN_FAULT_KINDS,
+  ...(Object.keys(DIRECTED_FAULTS) as DirectedFaultKind[]),
+]
+
+const ALL_FAULTS: Record<FaultKind, Fault> = { ...FAULTS, ...DIRECTED_FAULTS }
 
 /** Drawn after everything else of a plan, so that earlier seeds keep the rest of what they had. */
 export const LATER_FAULT_KINDS: readonly FaultKind[] = [
@@ -314,7 +333,7 @@ export const LATER_FAULT_KINDS: readonly FaultKind[] = [
 export function strike(kind: FaultKind, cluster: SimCluster): void {
   if (cluster.isSettingBack) return
   cluster.world.trace.note('', kind)
-  FAULTS[kind](cluster, cluster.world.streams.faults)
+  ALL_FAULTS[kind](cluster, cluster.world.streams.faults)
 }
 
 function crash(cluster: SimCluster, node: SimNode, how: 'kill' | 'power', random: Stream): void {

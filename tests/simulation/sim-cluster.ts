@@ -163,9 +163,17 @@ export class SimCluster {
     })
   }
 
+  /** A directed fault looks at what leaves, and at what begins to be written, until it ends that or the cluster is healed. */
+  watch(look: Pick<Observer, 'sent' | 'writing'>): { end(): void } {
+    this.#looks.add(look)
+    return { end: () => this.#looks.delete(look) }
+  }
+  readonly #looks = new Set<Pick<Observer, 'sent' | 'writing'>>()
+
   #watchWrites(): Observer {
     return {
       sent: (observed, message) => {
+        for (const look of this.#looks) look.sent?.(observed, message)
         if (this.#forgetsVote === null || this.#safe) return
         if (message.type !== 'VoteResp' || !message.granted) return
         const { downUs } = this.#forgetsVote
@@ -179,6 +187,7 @@ export class SimCluster {
         })
       },
       writing: (observed, write) => {
+        for (const look of this.#looks) look.writing?.(observed, write)
         if (this.#safe) return
         const node = observed as SimNode
         const overwrites =
@@ -240,6 +249,7 @@ export class SimCluster {
   heal(core: readonly SimNode[] = this.nodes): void {
     this.world.trace.note('', `heal ${core.map(({ id }) => id).join()}`)
     this.#safe = true
+    this.#looks.clear()
     this.network.weather = CLEAR
     this.network.healAll()
     this.#keptDown.clear()

@@ -83,6 +83,8 @@ export class SimNetwork {
   readonly #linksFrom = new Map<NodeId, Map<NodeId, Link>>()
   readonly #nodes: readonly NodeId[]
   readonly #present = new Map<NodeId, SimTransport>()
+  /** Messages that wait on their way, and how each arrives. */
+  readonly #held = new Map<WireMessage, () => void>()
   readonly events: NetworkEvents
   sentCount = 0
   deliveredCount = 0
@@ -145,6 +147,7 @@ export class SimNetwork {
   }
 
   healAll(): void {
+    this.#held.clear()
     for (const link of this.#links) {
       link.cloggedUntilUs = 0
       this.heal(link.from, link.to)
@@ -163,6 +166,16 @@ export class SimNetwork {
     if (link.connection === null) return
     this.#close(link)
     this.#dial(link)
+  }
+
+  /** Said while the message is sent: it stays on its way until it is let go, and may then come out of an earlier life. */
+  hold(message: WireMessage): void {
+    this.#held.set(message, () => {})
+  }
+
+  letGo(message: WireMessage): void {
+    this.#held.get(message)?.()
+    this.#held.delete(message)
   }
 
   // ---- What transports ask ----
@@ -212,6 +225,10 @@ export class SimNetwork {
     }
     this.events.sent(message, sender)
     this.sentCount++
+    if (this.#held.has(message)) {
+      this.#held.set(message, () => this.#arrive(link, connection, message, true))
+      return
+    }
     const { weather } = this
     if (link.cut || connection.inFlight >= IN_FLIGHT_MAX || this.#random.chance(weather.loss)) {
       this.events.dropped(message)
@@ -257,11 +274,16 @@ export class SimNetwork {
     return latencyMinUs + this.#random.exponential(Math.max(1, latencyMeanUs - latencyMinUs))
   }
 
-  #arrive(link: Link, connection: Connection, message: WireMessage): void {
+  #arrive(
+    link: Link,
+    connection: Connection,
+    message: WireMessage,
+    acrossLives = this.weather.acrossLives,
+  ): void {
     const current = link.connection
     const fits =
       current === connection ||
-      (this.weather.acrossLives && current?.met === true && current.store === connection.store)
+      (acrossLives && current?.met === true && current.store === connection.store)
     if (link.cut || current === null || !fits) {
       this.events.dropped(message)
       return

@@ -6,7 +6,7 @@
 
 import type { NodeId } from '../../raft/core/types.ts'
 import {
-  FAULT_KINDS,
+  DRAWN_FAULT_KINDS,
   type FaultKind,
   LATER_FAULT_KINDS,
   SCENARIOS,
@@ -160,7 +160,7 @@ function drawPlan(seed: number, safetySeconds: number): Plan {
   const size = random.chance(0.88) ? 3 : random.pick([1, 5])
   const members = Array.from({ length: size }, (_, i) => `n${i + 1}`)
   const drawn = (kinds: readonly FaultKind[]) => kinds.filter(() => random.chance(FAULT_DRAWN))
-  const earlier = FAULT_KINDS.filter((kind) => !LATER_FAULT_KINDS.includes(kind))
+  const earlier = DRAWN_FAULT_KINDS.filter((kind) => !LATER_FAULT_KINDS.includes(kind))
   const faults = drawn(earlier)
   const plan: Plan = {
     seed,

@@ -51,12 +51,15 @@ export const ELECTIONS: readonly Plant[] = [
     "if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))",
     'if (this.#candidacy !== null)',
   ),
-  core(
-    'raft.ts',
-    'a vote given in an earlier term is counted in this one',
-    'if (message.term < this.#term) return this.#answerStale(message)',
-    "if (message.term < this.#term && message.type !== 'VoteResp') return this.#answerStale(message)",
-  ),
+  {
+    ...core(
+      'raft.ts',
+      'a vote given in an earlier term is counted in this one',
+      'if (message.term < this.#term) return this.#answerStale(message)',
+      "if (message.term < this.#term && message.type !== 'VoteResp') return this.#answerStale(message)",
+    ),
+    scenario: 'late-vote',
+  },
   core(
     'leader.ts',
     'a leader that could not hand over refuses proposals for ever',

@@ -21,12 +21,15 @@ export const READS: readonly Plant[] = [
     'if (!this.roundDue) {\n      this.roundDue = true',
     'if (this.#waiting.length === 0) {\n      this.roundDue = true',
   ),
-  core(
-    'reads.ts',
-    'an answer to a read of an earlier life confirms one of this life',
-    'this.#nextTicket = (life % 2 ** 20) * 2 ** 32',
-    'this.#nextTicket = 0 * life',
-  ),
+  {
+    ...core(
+      'reads.ts',
+      'an answer to a read of an earlier life confirms one of this life',
+      'this.#nextTicket = (life % 2 ** 20) * 2 ** 32',
+      'this.#nextTicket = 0 * life',
+    ),
+    scenario: 'late-answer',
+  },
   {
     bug: 'a confirmed read looks before its index is applied',
     file: 'node/aggregator.ts',

@@ -33,6 +33,7 @@ export const REPLICATION: readonly Plant[] = [
       'newTerm(): void {\n    this.#verified = Math.max(this.#verified, this.#log.commit)',
     ),
     also: RAW_COMMIT,
+    scenario: 'lost-tail',
   },
   core(
     'follower.ts',
@@ -46,12 +47,15 @@ export const REPLICATION: readonly Plant[] = [
     'const match = prev.index + entries.length',
     'const match = this.#log.last.index',
   ),
-  core(
-    'replication.ts',
-    'an acknowledgement from another life of the follower counts',
-    'return progress?.session === session ? progress : null',
-    'return progress ?? null',
-  ),
+  {
+    ...core(
+      'replication.ts',
+      'an acknowledgement from another life of the follower counts',
+      'return progress?.session === session ? progress : null',
+      'return progress ?? null',
+    ),
+    scenario: 'late-acknowledgement',
+  },
   core(
     'replication.ts',
     'sessions are counted from one in every term',

@@ -39,18 +39,24 @@ export const SNAPSHOTS: readonly Plant[] = [
     'if (this.#checkpoint?.base && !base) return',
     '',
   ),
-  core(
-    'follower.ts',
-    'the next snapshot begins while the record of the last one is on its way',
-    'if (this.#restoring) return',
-    '',
-  ),
-  store(
-    'snapshot-receiver.ts',
-    'what a sender gives beyond its offer is taken too',
-    'const values = this.#upToTarget(chunkValues(chunk))',
-    'const values = chunkValues(chunk)',
-  ),
+  {
+    ...core(
+      'follower.ts',
+      'the next snapshot begins while the record of the last one is on its way',
+      'if (this.#restoring) return',
+      '',
+    ),
+    scenario: 'next-snapshot',
+  },
+  {
+    ...store(
+      'snapshot-receiver.ts',
+      'what a sender gives beyond its offer is taken too',
+      'const values = this.#upToTarget(chunkValues(chunk))',
+      'const values = chunkValues(chunk)',
+    ),
+    scenario: 'growing-snapshot',
+  },
   store(
     'totals.ts',
     'a checkpoint does not hold the counters',
@@ -93,10 +99,13 @@ export const SNAPSHOTS: readonly Plant[] = [
     'index >= this.#log.applied : index > this.#log.commit',
     'index >= this.#log.applied : index > 0',
   ),
-  core(
-    'log.ts',
-    'a snapshot throws away the log that follows it',
-    'const kept = connects ?',
-    'const kept = connects && false ?',
-  ),
+  {
+    ...core(
+      'log.ts',
+      'a snapshot throws away the log that follows it',
+      'const kept = connects ?',
+      'const kept = connects && false ?',
+    ),
+    scenario: 'refill-behind-the-log',
+  },
 ]
