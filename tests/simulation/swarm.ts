@@ -94,6 +94,7 @@ export interface Overrides {
   readonly faults?: readonly FaultKind[]
   readonly faultEveryUs?: number
   readonly calm?: readonly Calm[]
+  readonly messageBytesMax?: number
 }
 
 /** Parts of the weather that can be switched off. */
@@ -111,17 +112,28 @@ export type Calm = (typeof CALMS)[number]
 
 const SCENARIO_FAULT_EVERY_US = 2 * SECOND
 
+/** What some need beside their faults, to get anywhere. */
+const SCENARIO_LIMITS: Partial<Record<Scenario, Overrides>> = {
+  // Hardly more than one entry in a message, so that one that matches need not reach what conflicts.
+  'lost-tail': { messageBytesMax: 100 },
+}
+
 /** Nothing strikes but what the scenario names, and that often. */
 export const overridesOf = (scenario: Scenario): Overrides => ({
   faults: SCENARIOS[scenario],
   faultEveryUs: SCENARIO_FAULT_EVERY_US,
+  ...SCENARIO_LIMITS[scenario],
 })
 
 export function planOf(seed: number, safetySeconds = 60, overrides: Overrides = {}): Plan {
-  const { faults, faultEveryUs, calm = [] } = overrides
+  const { faults, faultEveryUs, messageBytesMax, calm = [] } = overrides
   let plan = drawPlan(seed, safetySeconds)
   if (faults !== undefined) plan = { ...plan, faults }
   if (faultEveryUs !== undefined) plan = { ...plan, faultEveryUs }
+  if (messageBytesMax !== undefined) {
+    const raft = { ...plan.settings.raft, messageBytesMax }
+    plan = { ...plan, settings: { ...plan.settings, raft } }
+  }
   return calm.reduce((calmer, what) => calmed(calmer, what), plan)
 }
 

@@ -9,6 +9,16 @@ const RAW_COMMIT: Edit = {
   put: 'const commit = log.commit',
 }
 
+/**
+ * The hint is so precise that the first append that matches also cuts off what conflicts behind it. One that names the
+ * commit index would do as well, more slowly; then a conflicting tail outlives the first append that matches.
+ */
+const COARSE_HINT: Edit = {
+  file: 'raft/core/follower.ts',
+  find: 'let index = Math.min(prev.index, this.#log.last.index)',
+  put: 'let index = this.#log.commit',
+}
+
 export const REPLICATION: readonly Plant[] = [
   core(
     'leader.ts',
@@ -41,12 +51,16 @@ export const REPLICATION: readonly Plant[] = [
     'if (!this.#log.matches(prev)) {',
     'if (prev.index > this.#log.last.index) {',
   ),
-  core(
-    'follower.ts',
-    'a follower acknowledges its own last index',
-    'const match = prev.index + entries.length',
-    'const match = this.#log.last.index',
-  ),
+  {
+    ...core(
+      'follower.ts',
+      'a follower acknowledges its own last index',
+      'const match = prev.index + entries.length',
+      'const match = this.#log.last.index',
+      COARSE_HINT,
+    ),
+    scenario: 'lost-tail',
+  },
   {
     ...core(
       'replication.ts',
