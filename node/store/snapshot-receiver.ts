@@ -73,7 +73,9 @@ export class SnapshotReceiver {
     try {
       const values = this.#upToTarget(chunkValues(chunk))
       if (values.length === 0) return null // the sender has nothing that begins here
-      return await this.#frontier.decide(values)
+      const decision = await this.#frontier.decide(values)
+      // All that is stored was accepted: what is a duplicate here, or came damaged as another event before, is no progress.
+      return decision.outcomes.every(({ accepted, count }) => accepted === count) ? decision : null
     } catch (error) {
       if (error instanceof MalformedCommandError || error instanceof ForeignStoreError) return null
       throw error

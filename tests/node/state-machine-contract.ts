@@ -416,6 +416,18 @@ export function stateMachineContract(name: string, makeWorld: () => Promise<Stor
         expect(await machine.get('other', '1')).toBeNull()
       })
 
+      test('a chunk of known events alone brings nothing on: the transfer ends as false', async () => {
+        const node = await nodeWith(LOG)
+        const offer = node.offer()
+        await machine.apply(logOf([[e('a', '3'), e('a', '7'), e('a', '8')]]))
+
+        const after = await machine.beginInstall(offer)
+        await machine.installChunk((await node.readChunk(offer, after, 1)).data)
+
+        expect(machine.installComplete()).toBe(true)
+        expect(await machine.verifyInstall()).toBe(false)
+      })
+
       test('restart between verified and in force: the log record decides', async () => {
         const node = await nodeWith(LOG)
         const offer = node.offer()

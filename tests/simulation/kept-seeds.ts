@@ -87,4 +87,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 1001740,
     story: 'The same: a log was damaged while another node still had nothing durable.',
   },
+  {
+    seed: 1043188,
+    story:
+      'A chunk of a snapshot came damaged as an event that was yet to come; its true copy was then a duplicate, moved nothing ' +
+      'on, and was asked for again for ever.',
+  },
 ]

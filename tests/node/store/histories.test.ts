@@ -181,7 +181,6 @@ test('a snapshot damaged on its way is verified only if nothing of the damage is
           }
         }
 
-        // Damage may turn an event into one that is known: it is then dropped, and comes again as it should be.
         const verified = await node.machine.verifyInstall()
         expect(verified || damaged).toBe(true)
         if (!verified) return
