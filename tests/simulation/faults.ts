@@ -226,9 +226,9 @@ const FAULTS = {
     const node = cluster.anyNode()
     if (!cluster.mayForget(node)) return
     node.crash('power')
-    const { base, last } = cluster.memories.of(node.id)
-    if (last > base.index) {
-      const index = random.between(base.index + 1, last)
+    const { first, last } = node.logDisk.held
+    if (last >= first) {
+      const index = random.between(first, last)
       cluster.forget(node, 'damaged', () => node.logDisk.rot(index))
     }
     cluster.startSoon(node, random.below(1 * SECOND))

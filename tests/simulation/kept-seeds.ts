@@ -93,4 +93,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A chunk of a snapshot came damaged as an event that was yet to come; its true copy was then a duplicate, moved nothing ' +
       'on, and was asked for again for ever.',
   },
+  {
+    seed: 1047300,
+    story:
+      'The world damaged a record on a disk that had just been emptied: the damage showed when the log grew that far again, ' +
+      'at a start while another node was suspect.',
+  },
 ]

@@ -108,6 +108,24 @@ describe('a simulated disk', () => {
     expect(loaded.identity.store).not.toBe(identity.store)
   })
 
+  test('forgets a rotten record that was lost with the end of the log', async () => {
+    const disk = newDisk()
+    const log = disk.open('n1', MEMBERS)
+    await log.load()
+    await log.append({ ...NOTHING, entries: entries(1, 3, 1) })
+    await log.append({ ...NOTHING, entries: entries(4, 6, 1) })
+    disk.crash(true)
+    disk.rot(5)
+    disk.loseWrites(1)
+
+    const restarted = disk.open('n1', MEMBERS)
+    await restarted.load()
+    await restarted.append({ ...NOTHING, entries: entries(4, 6, 2) })
+
+    expect(await restarted.read(1, 6, 1e6)).toHaveLength(6)
+    expect(() => disk.rot(7)).toThrow('no entry 7')
+  })
+
   test('goes back to an older copy, whatever was written since', async () => {
     const disk = newDisk()
     const log = disk.open('n1', MEMBERS)

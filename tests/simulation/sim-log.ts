@@ -59,7 +59,7 @@ export class SimLogDisk {
   #gone: EntryId = ORIGIN
   #torn = false
   #failure: AppendFailure | null = null
-  #rotten: Index | null = null
+  #rotten: Entry | null = null
   /** Counts writes that became durable. */
   durableWrites = 0
   /** Counts processes: of those before the last nothing is heard any more. */
@@ -95,9 +95,16 @@ export class SimLogDisk {
     this.#failure = failure
   }
 
-  /** The record of an entry no longer has the right checksum: read() and the next load() reject. */
+  /**
+   * The record of an entry no longer has the right checksum: read() and the next load() reject, as long as this very record
+   * is part of the log. For a disk without a process.
+   */
   rot(index: Index): void {
-    this.#rotten = index
+    const image = this.durable
+    const [entry] = image === null ? [] : entriesOf(image, index, index)
+    if (image === null || entry === undefined) throw new RangeError(`no entry ${index} to damage`)
+    this.#rotten = { ...entry }
+    image.shared[image.shared.indexOf(entry)] = this.#rotten
   }
 
   /** The log loses its last writes, at a write's border: no start can see it. For a disk without a process. */
@@ -137,12 +144,19 @@ export class SimLogDisk {
     return this.#images.at(-1) ?? null
   }
 
+  /** What is durable: the first entry that is held, and the last; none if the last is below the first. */
+  get held(): { readonly first: Index; readonly last: Index } {
+    const image = this.durable
+    return image === null
+      ? { first: 1, last: 0 }
+      : { first: image.base.index + 1, last: lastIndex(image) }
+  }
+
   /** What a start reads: also what may not be durable yet. */
   find(): { image: Image | null; notes: string[] } {
     const image = this.#unsynced ?? this.durable
     const owedFrom = image?.checkpoint?.index ?? 0
-    const held = image !== null && (this.#rotten ?? 0) > image.base.index
-    if (held && this.#rotten! <= lastIndex(image)) throw this.damage()
+    if (image !== null) this.checkReadable(entriesOf(image, image.base.index + 1, lastIndex(image)))
     if (image !== null && (image.base.index > owedFrom || lastIndex(image) < owedFrom)) {
       throw new LogDamageError('the log is damaged: entries behind the checkpoint are missing')
     }
@@ -185,12 +199,10 @@ export class SimLogDisk {
     this.#images.push(trimmed(this.#images.pop()!, base))
   }
 
-  checkReadable(from: Index, to: Index): void {
-    if (this.#rotten !== null && from <= this.#rotten && this.#rotten <= to) throw this.damage()
-  }
-
-  damage(): LogDamageError {
-    return new LogDamageError(`the log is damaged: the record of entry ${this.#rotten} is unsound`)
+  checkReadable(entries: readonly Entry[]): void {
+    if (this.#rotten === null || !entries.includes(this.#rotten)) return
+    const { index } = this.#rotten
+    throw new LogDamageError(`the log is damaged: the record of entry ${index} is unsound`)
   }
 }
 
@@ -251,7 +263,7 @@ export class SimLog implements LogStorage {
       return bytes > bytesMax
     })
     const fitting = over < 0 ? entries : entries.slice(0, Math.max(1, over))
-    this.#disk.checkReadable(from, from + fitting.length - 1)
+    this.#disk.checkReadable(fitting)
     return fitting
   }
 
