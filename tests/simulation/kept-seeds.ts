@@ -99,4 +99,14 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'The world damaged a record on a disk that had just been emptied: the damage showed when the log grew that far again, ' +
       'at a start while another node was suspect.',
   },
+  {
+    seed: 1043910,
+    story:
+      "A paused process woke and met a node's earlier life after its present one, which no link can bring about: it took a " +
+      'wiped node for a member, and never vouched for it.',
+  },
+  {
+    seed: 1048205,
+    story: 'The same: a deposed leader woke, and the wiped node cleared itself with its own acknowledgement.',
+  },
 ]

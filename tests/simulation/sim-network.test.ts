@@ -1,5 +1,6 @@
 // The simulated network passes the suite of the real one, so that what is proved here holds there.
 
+import { expect, test } from 'vitest'
 import type { NodeId } from '../../raft/core/types.ts'
 import { type TransportWorld, transportContract } from '../raft/transport-contract.ts'
 import { SimNetwork, type SimTransport } from './sim-network.ts'
@@ -34,4 +35,38 @@ transportContract('SimNetwork', async (nodeCount): Promise<TransportWorld> => {
     heal: (from, to) => network.heal(from, to),
     close: async () => {},
   }
+})
+
+test('a process that wakes hears of a link in the order of events, and nothing of a store that is gone', async () => {
+  const world = new World(1)
+  const network = new SimNetwork(world, ['n1', 'n2'])
+  const heard: string[] = []
+  const held: (() => void)[] = []
+  let asleep = false
+  const sleeper = network.attach('n1', '1'.repeat(32), (run) => {
+    if (asleep) held.push(run)
+    else run()
+  })
+  await sleeper.start({
+    message: ({ type }) => heard.push(type),
+    met: (_, store) => heard.push(`met ${store[0]}`),
+    lost: () => heard.push('lost'),
+  })
+  const another = async (store: string) => {
+    const transport = network.attach('n2', store.repeat(32), (run) => run())
+    await transport.start({ message: () => {}, met: () => {}, lost: () => {} })
+    await world.run(SECOND)
+    return transport
+  }
+  const first = await another('2')
+  asleep = true
+  first.send({ type: 'Introduce', from: 'n2', to: 'n1', term: 0 })
+  await world.run(SECOND)
+  first.kill(false)
+  await another('3')
+
+  for (const run of held.reverse()) run()
+
+  expect(held).toHaveLength(3)
+  expect(heard).toEqual(['met 2', 'lost', 'met 3'])
 })

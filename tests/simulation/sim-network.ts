@@ -289,7 +289,7 @@ export class SimNetwork {
       return
     }
     this.deliveredCount++
-    current.receiver.receive(message)
+    current.receiver.receive(message, current.store)
   }
 
   // ---- Links come and go ----
@@ -324,7 +324,7 @@ export class SimNetwork {
     }
     link.connection = connection
     link.known = receiver
-    receiver.enter(() => {
+    receiver.hear(link.from, () => {
       connection.met = true
       receiver.met(link.from, store)
     })
@@ -341,7 +341,7 @@ export class SimNetwork {
   #tellLost(link: Link): void {
     const receiver = link.known
     link.known = null
-    if (receiver !== null) receiver.enter(() => receiver.lost(link.from))
+    if (receiver !== null) receiver.hear(link.from, () => receiver.lost(link.from))
   }
 
   #link(from: NodeId, to: NodeId): Link {
@@ -380,6 +380,10 @@ export class SimTransport implements Transport {
   readonly #network: SimNetwork
   #events: TransportEvents | null = null
   #closed = false
+  /** From each peer's link, what a paused process has still to hear of it. */
+  readonly #news = new Map<NodeId, (() => void)[]>()
+  /** The store that each peer has shown last. */
+  readonly #shown = new Map<NodeId, StoreId>()
 
   constructor(network: SimNetwork, id: NodeId, store: StoreId, enter: Enter) {
     this.#network = network
@@ -413,14 +417,24 @@ export class SimTransport implements Transport {
     this.#network.ended(this, silently)
   }
 
-  receive(message: WireMessage): void {
+  /** `store`: of the link that it comes on. A process that was paused may wake to another one. */
+  receive(message: WireMessage, store: StoreId): void {
     const bulk = message.type === 'Chunk' || message.type === 'ChunkAsk'
     this.enter(() => {
-      if (!this.#closed) this.#events?.message(message)
+      if (!this.#closed && this.#shown.get(message.from) === store) this.#events?.message(message)
     }, !bulk)
   }
 
+  /** Whatever else a process mixes up that was paused: that a link is up or lost it hears in the order of events. */
+  hear(peer: NodeId, news: () => void): void {
+    const waiting = this.#news.get(peer) ?? []
+    this.#news.set(peer, waiting)
+    waiting.push(news)
+    this.enter(() => waiting.shift()?.())
+  }
+
   met(peer: NodeId, store: StoreId): void {
+    this.#shown.set(peer, store)
     if (!this.#closed) this.#events?.met(peer, store)
   }
 
