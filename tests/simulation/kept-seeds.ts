@@ -109,4 +109,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 1048205,
     story: 'The same: a deposed leader woke, and the wiped node cleared itself with its own acknowledgement.',
   },
+  {
+    seed: 1048968,
+    story:
+      'A directory was set back a moment after the one process that could have told so had died: the world must ask what the ' +
+      'others have seen in their present lives.',
+  },
 ]

@@ -213,10 +213,13 @@ export class SimCluster {
     }
   }
 
-  /** The follow-up of a fault: void once the cluster is healed. */
+  /**
+   * The follow-up of a fault: void once the cluster is healed, and while nothing else may strike. When a node was set back,
+   * nothing was left to be mended either.
+   */
   later(delayUs: number, label: string, run: () => void): void {
     this.world.after(delayUs, label, () => {
-      if (this.#safe) return
+      if (this.#safe || this.isSettingBack) return
       this.world.unsettled()
       run()
     })
@@ -301,8 +304,8 @@ export class SimCluster {
   }
 
   /**
-   * Only while all can talk to each other and every disk answers: what was forgotten here must still be known there, and
-   * told. Nothing else gives a directory away that shows its old id.
+   * Only while all can talk to each other, every disk answers, and all remember: what was forgotten here must still be known
+   * there, and told. Nothing else gives a directory away that shows its old id.
    */
   mayBeSetBack(node: SimNode): boolean {
     const sound = (other: SimNode) => !other.isPaused && other.diskWeather === this.plan.disk
@@ -310,8 +313,17 @@ export class SimCluster {
     return (
       this.mayForget(node) &&
       this.network.isWhole &&
-      this.nodes.every((other) => sound(other) && answers(other))
+      this.nodes.every((other) => sound(other) && answers(other) && this.#remembers(other, node))
     )
+  }
+
+  /** It has seen, in its present life, all that the node's disk holds: what a process has seen it forgets at its end. */
+  #remembers(other: SimNode, node: SimNode): boolean {
+    if (other === node) return true
+    const { term, last } = this.memories.of(node.id)
+    const status = other.status()
+    const seen = status?.peers.find((peer) => peer.node === node.id)
+    return status?.term === term && (seen?.match ?? 0) >= last
   }
 
   get isSettingBack(): boolean {
