@@ -107,7 +107,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   },
   {
     seed: 1048205,
-    story: 'The same: a deposed leader woke, and the wiped node cleared itself with its own acknowledgement.',
+    story:
+      'The same: a deposed leader woke, and the wiped node cleared itself with its own acknowledgement.',
   },
   {
     seed: 1048968,
