@@ -146,6 +146,71 @@ export const DIRECTED_FAULTS = {
     })
   }),
 
+  'a checkpoint is taken while a snapshot waits for the disk': directed(30, (scene) => {
+    // The record of the last checkpoint is lost with the process, so the next one is due at the start; its record takes long,
+    // and more is redone behind it meanwhile, so that yet another is due when the snapshot is there.
+    const { cluster, leader, follower } = scene
+    const { disk, settings } = cluster.plan
+    let lost = false
+    scene.watch({
+      writing: (node, { checkpoint, base }) => {
+        if (lost || node !== follower || checkpoint === null || base) return
+        lost = true
+        scene.at(0, () =>
+          scene.leaveBehind(() => {
+            scene.slowLog(follower)
+            const slowStore = { storeSlow: 1, storeUs: 2 * settings.tickUs }
+            follower.diskWeather = { ...follower.diskWeather, ...slowStore }
+            scene.start(follower)
+          }),
+        )
+      },
+      sent: ({ id }, { type }) => {
+        const { storeSlow, storeUs } = disk
+        if (lost && id === follower.id && type === 'ChunkAsk')
+          follower.diskWeather = { ...follower.diskWeather, storeSlow, storeUs }
+      },
+    })
+    for (let elections = 0; elections < 8; elections++)
+      scene.at(elections, () => {
+        if (!lost) scene.publish(leader, 8)
+      })
+  }),
+
+  'a leader comes back while a snapshot of its first term is on its way': directed(35, (scene) => {
+    const { leader: between, other: returning, follower } = scene
+    const asks: WireMessage[] = []
+    let firstTerm: Term | null = null
+    let isBack = false
+    scene.watch({
+      sent: ({ id }, message) => {
+        if (message.type === 'SnapshotOffer' && message.to === follower.id) {
+          // Only of the first offer does the follower hear.
+          if (id === returning.id) firstTerm ??= message.term
+          if (message.term === firstTerm) return
+          scene.hold(message)
+          if (id !== returning.id || firstTerm === null) return
+          isBack = true
+          scene.at(0.01, () => scene.letGo(asks))
+        }
+        if (isBack || message.type !== 'ChunkAsk' || message.to !== returning.id) return
+        scene.hold(message, asks)
+        if (asks.length > 1) return
+        scene.publish(returning)
+        scene.at(0.2, () =>
+          scene.handOver(returning, between, () => scene.handOver(between, returning)),
+        )
+      },
+    })
+    scene.leaveBehind(() => {
+      scene.start(follower)
+      scene.when(
+        () => scene.follows(follower, between),
+        () => scene.handOver(between, returning),
+      )
+    })
+  }),
+
   'a store is refilled while the log runs ahead of the disk': directed(8, (scene) => {
     const { cluster, random, leader, follower, other } = scene
     const { network } = cluster

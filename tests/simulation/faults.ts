@@ -43,6 +43,8 @@ export const SCENARIOS = {
   'late-vote': ['a vote comes late, to a later candidacy'],
   'growing-snapshot': ['a snapshot grows on its way'],
   'next-snapshot': ['a snapshot is offered before the last one is in force'],
+  'checkpoint-in-between': ['a checkpoint is taken while a snapshot waits for the disk'],
+  'returning-leader': ['a leader comes back while a snapshot of its first term is on its way'],
   'refill-behind-the-log': ['a store is refilled while the log runs ahead of the disk'],
   'late-answer': ['an answer to a read comes a life too late'],
   'late-acknowledgement': ['an acknowledgement outlives what it acknowledged'],

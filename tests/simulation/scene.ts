@@ -135,6 +135,13 @@ export class Scene {
     return node.status()?.leader === leader.id && leader.status()?.role === 'leader'
   }
 
+  /** Asked again until it is done. */
+  handOver(from: SimNode, to: SimNode, then: () => void = () => {}): void {
+    if (this.cluster.leader() === to) return then()
+    from.running?.replica.transferLeadership()
+    this.at(0.2, () => this.handOver(from, to, then))
+  }
+
   /** Publishes that come one after the other, so that they become several entries. */
   publish(node: SimNode, times = 4): void {
     for (let i = 0; i < times; i++)

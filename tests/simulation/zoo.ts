@@ -24,10 +24,8 @@ export const ZOO_SEEDS_MAX = 500
  * stands behind them. Hunted only when asked for by name; each is to be caught, or to be explained and replaced.
  */
 export const NOT_CAUGHT_YET: ReadonlySet<string> = new Set([
-  'sessions are counted from one in every term',
   'what a snapshot left behind stays when the log goes on',
   'an older, longer tail that came back is not noticed',
-  'a checkpoint takes the place of a snapshot that is on its way to the disk',
   'a refilled store passes for durable',
   'a directory set back to an older copy is not noticed',
   'every store counts, pinned or not',

@@ -70,12 +70,22 @@ export const REPLICATION: readonly Plant[] = [
     ),
     scenario: 'late-acknowledgement',
   },
-  core(
-    'replication.ts',
-    'sessions are counted from one in every term',
-    'this.#sessions = core.term * SESSIONS_PER_TERM',
-    'this.#sessions = 0 * SESSIONS_PER_TERM',
-  ),
+  {
+    ...core(
+      'replication.ts',
+      'sessions are counted from one in every term',
+      'this.#sessions = core.term * SESSIONS_PER_TERM',
+      'this.#sessions = 0 * SESSIONS_PER_TERM',
+      // An ask of an earlier leadership is then answered from an offer of this one; but a receiver takes no more than it was
+      // offered.
+      {
+        file: 'node/store/snapshot-receiver.ts',
+        find: 'const values = this.#upToTarget(chunkValues(chunk))',
+        put: 'const values = chunkValues(chunk)',
+      },
+    ),
+    scenario: 'returning-leader',
+  },
   core(
     'leader.ts',
     'a term begins without an entry of its own',

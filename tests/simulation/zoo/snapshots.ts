@@ -33,12 +33,15 @@ export const SNAPSHOTS: readonly Plant[] = [
     'this.#rebuilding || this.#applied <= this.#checkpointFound) return',
     'this.#rebuilding) return',
   ),
-  core(
-    'persistence.ts',
-    'a checkpoint takes the place of a snapshot that is on its way to the disk',
-    'if (this.#checkpoint?.base && !base) return',
-    '',
-  ),
+  {
+    ...core(
+      'raft.ts',
+      'a checkpoint of what was before a snapshot is recorded behind it',
+      'if (message.checkpoint.index > this.#log.base.index)',
+      'if (true)',
+    ),
+    scenario: 'checkpoint-in-between',
+  },
   {
     ...core(
       'follower.ts',
