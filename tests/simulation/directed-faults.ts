@@ -289,12 +289,12 @@ export const DIRECTED_FAULTS = {
     scene.at(0.5, () => {
       const now = cluster.memories.of(follower.id)
       if (acknowledgements.length === 0 || now.term !== term || now.vote !== vote) return
-      if (follower.life !== life || !cluster.mayBeSetBack(follower)) return
+      if (follower.life !== life || !cluster.mayForget(follower)) return
       follower.crash('kill')
-      cluster.forget(follower, 'set back', () => {
-        follower.logDisk.restore(log)
-        follower.storeDisk.restore(store)
-      })
+      follower.logDisk.restore(log)
+      follower.storeDisk.restore(store)
+      // The checkers forget with it; the others have nothing to remember that is lost.
+      cluster.observers.forgot(follower)
       scene.start(follower)
       const isBack = () =>
         scene.follows(follower, leader) && cluster.network.linked(follower.id, leader.id)
