@@ -185,7 +185,11 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     // Of what is applied now: apply() may go on beside it.
     const checkpoint = this.offer()
     await this.#flush()
-    if (this.#refilling) await this.#setRefilling(false)
+    if (this.#refilling) {
+      await this.#setRefilling(false)
+      // Else a power cut brings the mark back, and the store denies what the log is about to promise.
+      await this.#flush()
+    }
     return checkpoint
   }
 

@@ -8,6 +8,7 @@ import type { Entry } from '../../../raft/core/types.ts'
 import { StoreBehindError } from '../../../raft/ports.ts'
 import { SimStore, SimStoreDisk } from '../../simulation/sim-store.ts'
 import { Stream } from '../../simulation/stream.ts'
+import { JournalStore } from './journal-store.ts'
 
 const LIMITS = { batchEventsMax: 10, eventBytesMax: 1000 }
 
@@ -46,5 +47,19 @@ describe('a store that is redone from nothing', () => {
     const durable = await again.checkpoint()
 
     await expect((await open(disk)).redoFrom(durable)).resolves.toBeUndefined()
+  })
+
+  test('holds the checkpoint that it has taken, whatever a power cut costs it then (simulation seed 209)', async () => {
+    const store = new JournalStore()
+    const redone = await DedupStateMachine.open(store, store.makeDurable)
+    await redone.empty()
+    await redone.redoFrom(null)
+    await redone.apply(ENTRIES)
+    const checkpoint = await redone.checkpoint()
+
+    const left = await store.crashed(() => false)
+
+    const again = await DedupStateMachine.open(left, left.makeDurable)
+    await expect(again.redoFrom(checkpoint)).resolves.toBeUndefined()
   })
 })
