@@ -64,7 +64,10 @@ export class LogDamageError extends Error {
 
 export interface TransportEvents {
   message(message: WireMessage): void
-  /** The peer's link to us is up and it has shown this store id. Comes before any message on that link. */
+  /**
+   * The peer's link to us is up and it has shown this store id. Comes before any message on that link; and until the next
+   * lost() or met() of this peer, every message of it comes from this very store.
+   */
   met(peer: NodeId, store: StoreId): void
   /** The peer's link to us closed. */
   lost(peer: NodeId): void
