@@ -11,12 +11,25 @@
 // proves nothing: that one may be a lost node, too.
 //
 // Remembered also tells what a peer has seen this store promise. A store that holds less than that was set back
-// to an older copy: the node then takes a new id by itself and goes the same way.
+// to an older copy: the node then takes a new id by itself and goes the same way. What was seen is remembered as long as
+// the peer's process lives, except for the term that its own vote proves; so a set-back store beside peers that have all
+// restarted since may go unnoticed.
 //
 // It decides and remembers; it neither sends nor saves.
 
 import type { RaftLog } from './log.ts'
-import type { Identity, Index, NodeId, PeerStatus, Pin, Seen, StoreId, Term } from './types.ts'
+import {
+  type HardState,
+  type Identity,
+  type Index,
+  type NodeId,
+  ORIGIN,
+  type PeerStatus,
+  type Pin,
+  type Seen,
+  type StoreId,
+  type Term,
+} from './types.ts'
 
 export type Standing = 'member' | 'forming' | 'suspect'
 
@@ -40,6 +53,8 @@ export class Identities {
   constructor(options: {
     self: NodeId
     identity: Identity
+    /** As the start has found it: a vote is evidence that outlives the process. */
+    hardState: HardState
     log: RaftLog
     /** Taken as the new store id if this one turns out to have lost something. */
     spareStore: StoreId
@@ -51,6 +66,9 @@ export class Identities {
     this.#spare = options.spareStore
     this.#log = options.log
     this.#lost = false
+    // Whoever was voted for had this term on its disk before it asked, or it led the term.
+    const { term, vote } = options.hardState
+    if (vote !== null && vote !== this.#self) this.#seen.set(vote, { term, match: ORIGIN })
     if (options.lostEnd) this.becomeSuspect()
   }
 
@@ -141,13 +159,18 @@ export class Identities {
       match: this.#seen.get(node)?.match.index ?? 0,
       counts: this.counts(node),
       recentlyActive: this.#met.has(node),
+      seen: this.seen(node),
     }
+  }
+
+  seen(node: NodeId): Seen | null {
+    return this.#seen.get(node) ?? null
   }
 
   /** What to answer a peer that introduces itself; `commit`: the pin includes the config entries up to there. */
   remembered(peer: NodeId): { pinned: StoreId | null; seen: Seen | null; commit: Index } {
     const commit = Math.max(this.#log.applied, this.#identity.configIndex)
-    return { pinned: this.pinned(peer), seen: this.#seen.get(peer) ?? null, commit }
+    return { pinned: this.pinned(peer), seen: this.seen(peer), commit }
   }
 
   /** A peer tells what it remembers of this node, whose term is `term`. */

@@ -86,8 +86,8 @@ export class Raft {
     this.#log = log
     this.#persistence = new Persistence(start.hardState)
     this.#outbox = new Outbox(id, () => this.#term)
-    const { identity, lostEnd } = start
-    this.#identities = new Identities({ self: id, identity, log, spareStore, lostEnd })
+    const { identity, hardState, lostEnd } = start
+    this.#identities = new Identities({ self: id, identity, hardState, log, spareStore, lostEnd })
     this.#introductions = new Introductions({
       self: id,
       peers: this.#peers,

@@ -371,6 +371,7 @@ export class Replication {
       match: progress.match,
       counts: this.#core.identities.counts(node),
       recentlyActive: this.#isActive(progress),
+      seen: this.#core.identities.seen(node),
     }))
   }
 }

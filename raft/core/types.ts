@@ -269,6 +269,8 @@ export interface PeerStatus {
   readonly match: Index
   readonly counts: boolean
   readonly recentlyActive: boolean
+  /** What this node has seen it promise, and tells it when it introduces itself. */
+  readonly seen: Seen | null
 }
 
 /** What a look at a node costs next to nothing to tell. */

@@ -9,7 +9,7 @@ import { entriesOf, storeOf } from './network.ts'
 const MEMBERS = ['n1', 'n2', 'n3']
 const pins = (...nodes: string[]) => nodes.map((node) => ({ node, store: storeOf(node) }))
 
-function identities(have: Partial<Identity> = {}, lostEnd = false) {
+function identities(have: Partial<Identity> = {}, lostEnd = false, vote: string | null = null) {
   const entries = entriesOf([1, 1, 2])
   const log = new RaftLog({ base: ORIGIN, terms: [entries[0]!, entries[2]!], entries, applied: 0 })
   const identity = {
@@ -20,7 +20,8 @@ function identities(have: Partial<Identity> = {}, lostEnd = false) {
     configIndex: 0,
     ...have,
   }
-  return new Identities({ self: 'n1', identity, log, spareStore: 'spare', lostEnd })
+  const hardState = { term: 2, vote }
+  return new Identities({ self: 'n1', identity, hardState, log, spareStore: 'spare', lostEnd })
 }
 
 const said = (pinned: string | null, seen: Parameters<Identities['told']>[1]['seen'] = null) => ({
@@ -152,6 +153,24 @@ describe('what it remembers of others', () => {
     known.meet('n2', 'another')
     expect(known.remembered('n2').seen).toBeNull()
     expect(known.statusOf('n2')).toMatchObject({ state: 'unknown', match: 0, counts: false })
+  })
+})
+
+describe('what it remembers of others at its start', () => {
+  test('whom its disk has voted for was in that term, whatever else is forgotten', () => {
+    const seen = { term: 2, match: ORIGIN }
+    expect(identities({}, false, 'n2').remembered('n2').seen).toEqual(seen)
+    expect(identities({}, false, 'n2').remembered('n3').seen).toBeNull()
+    expect(identities({}, false, 'n1').remembered('n2').seen).toBeNull()
+  })
+
+  test('nothing of a store that a later pin has replaced, or that is not the one shown', () => {
+    const known = identities({}, false, 'n2')
+    known.adopt([{ node: 'n2', store: 'new' }], 5)
+    expect(known.remembered('n2')).toMatchObject({ pinned: 'new', seen: null })
+    const meets = identities({}, false, 'n2')
+    meets.meet('n2', 'another')
+    expect(meets.remembered('n2').seen).toBeNull()
   })
 })
 

@@ -130,6 +130,29 @@ test('a directory set back to an older copy is found out by what the peers have 
   expect(network.get('n3').texts).toEqual(['a', 'b'])
 })
 
+test('a leader set back to before its term is found out by the vote on a disk, though all processes are new', () => {
+  const network = new Network(IDS)
+  network.elect('n1')
+  network.propose('n1', 'a')
+  const copy = network.disks.get('n3')!.load()
+  network.isolate('n2')
+  network.get('n1').raft.transferLeadership('n3')
+  network.tick(5)
+  network.propose('n3', 'on the disks of n1 and n3')
+  for (const id of IDS) network.crash(id)
+  network.disks.set('n3', new Disk(copy))
+  network.heal()
+
+  for (const id of IDS) network.restart(id)
+  network.deliver()
+
+  expect(network.get('n3').trace).toContain('lost')
+  network.tickUntil(() => network.leader !== null)
+  network.tick(10)
+  expect(standings(network)).toEqual(['member', 'member', 'member'])
+  expect(network.get('n2').texts).toEqual(['a', 'on the disks of n1 and n3'])
+})
+
 test('who learns that it has forgotten takes back what a write under way was to promise', () => {
   const solo = new Solo()
   const { store } = solo.status

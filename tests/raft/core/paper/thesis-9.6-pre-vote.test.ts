@@ -8,14 +8,14 @@ const preVote = (index: number, term: number) =>
   ({ type: 'PreVote', last: { index, term }, force: false }) as const
 
 test('§9.6 asking changes neither term nor vote, on either side', () => {
-  const solo = new Solo({ entries: entriesOf([1]), term: 3, vote: 'n3' }).become('preCandidate')
-  expect(solo.status).toMatchObject({ term: 3, vote: 'n3' })
+  const solo = new Solo({ entries: entriesOf([1]), term: 3, vote: 'n1' }).become('preCandidate')
+  expect(solo.status).toMatchObject({ term: 3, vote: 'n1' })
 
-  const other = new Solo({ entries: entriesOf([1]), term: 3, vote: 'n3' })
+  const other = new Solo({ entries: entriesOf([1]), term: 3, vote: 'n1' })
   expect(other.hear('n2', 4, preVote(1, 1))).toMatchObject([
     { type: 'PreVoteResp', granted: true, term: 4 },
   ])
-  expect(other.status).toMatchObject({ term: 3, vote: 'n3' })
+  expect(other.status).toMatchObject({ term: 3, vote: 'n1' })
   expect(other.member.readies.every((ready) => ready.append === null)).toBe(true)
 })
 

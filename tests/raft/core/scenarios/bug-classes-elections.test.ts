@@ -32,7 +32,7 @@ test('4.1-b c step-down within a term keeps the vote', () => {
 test('4.1-d a term raised by votes alone is there after a restart', () => {
   play(`
     node n1 log 1 1 term 7 vote n2
-    node n2 log 1 1 term 6
+    node n2 log 1 1 term 7 vote n2
     node n3 log 1 1 term 6
     restart n1
     = n1 t7 vote n2
