@@ -3,7 +3,8 @@
 // Which kinds, and how often, the seed has drawn. What a kind does to the cluster is here; what the cluster must do about it is
 // the checkers' affair. A directory is only lost, set back or cut while every other node still knows its own
 // promises: two that forgot are beyond what three nodes can bear, and the cluster then rightly waits for ever. One that
-// is set back shows its old id, so only what the others have seen of it gives it away: until then nothing else strikes.
+// is set back shows its old id, so only what the others have seen of it gives it away: a process must be there that has
+// seen it, and until it has told nothing else strikes.
 
 import { DIRECTED_FAULTS } from './directed-faults.ts'
 import type { SimCluster } from './sim-cluster.ts'
@@ -204,16 +205,12 @@ const FAULTS = {
   'set the directory back': (cluster, random) => {
     const node = cluster.anyNode()
     if (!cluster.mayBeSetBack(node)) return
-    const log = node.logDisk.copy()
-    const store = node.storeDisk.copy()
+    const older = node.directory()
     const { life } = node
     cluster.later(upTo(random, 50 * MS, 10 * SECOND), 'set back', () => {
       if (node.life !== life || !cluster.mayBeSetBack(node)) return
       node.crash('kill')
-      cluster.forget(node, 'set back', () => {
-        node.logDisk.restore(log)
-        node.storeDisk.restore(store)
-      })
+      cluster.setBack(node, older)
       cluster.startSoon(node, random.below(1 * SECOND))
     })
   },
@@ -221,7 +218,7 @@ const FAULTS = {
     const node = cluster.anyNode()
     if (!cluster.mayBeSetBack(node)) return
     node.crash('power')
-    cluster.forget(node, 'set back', () => node.logDisk.loseWrites(random.between(1, 20)))
+    cluster.setBack(node, node.directory(random.between(1, 20)))
     cluster.startSoon(node, random.below(1 * SECOND))
   },
   'flip a bit in the log': (cluster, random) => {

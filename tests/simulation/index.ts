@@ -18,16 +18,10 @@ import type { Standing } from '../../raft/core/identity.ts'
 import type { NodeId } from '../../raft/core/types.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { eventOf } from './sim-clients.ts'
-import type { SimLogCopy } from './sim-log.ts'
-import type { SimNode } from './sim-node.ts'
+import type { SimDirectory, SimNode } from './sim-node.ts'
 import { Simulation } from './simulation.ts'
 import { CALM_PLAN, type Plan } from './swarm.ts'
 import { SECOND } from './world.ts'
-
-export interface DirectoryCopy {
-  readonly log: SimLogCopy
-  readonly store: ReadonlyMap<string, Uint8Array>
-}
 
 /** Virtual time within which anything that is awaited has to come true. */
 const PATIENCE_US = 30 * SECOND
@@ -140,18 +134,14 @@ export class SimulatedCluster {
   }
 
   /** As a backup of a node that is down would hold it. */
-  copyOfDirectory(id: NodeId): DirectoryCopy {
-    const { logDisk, storeDisk } = this.node(id)
-    return { log: logDisk.copy(), store: storeDisk.copy() }
+  copyOfDirectory(id: NodeId): SimDirectory {
+    return this.node(id).directory()
   }
 
   /** In place of whatever the node has, which must be down. A copy that is not its last state is a loss. */
-  putBack(id: NodeId, copy: DirectoryCopy): void {
+  putBack(id: NodeId, copy: SimDirectory): void {
     const node = this.node(id)
-    this.#cluster.forget(node, 'set back', () => {
-      node.logDisk.restore(copy.log)
-      node.storeDisk.restore(copy.store)
-    })
+    this.#cluster.forget(node, 'set back', () => node.putBack(copy))
   }
 
   /** What the node says of itself under `node.standing` in its statistics; null while it is down. */

@@ -113,7 +113,13 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
   {
     seed: 1048968,
     story:
-      'A directory was set back a moment after the one process that could have told so had died: the world must ask what the ' +
-      'others have seen in their present lives.',
+      'A deposed leader lost the end of its log while the only voter that had seen its term was new: the vote on its disk ' +
+      'had not been taken for evidence. The world now asks who could still tell before it sets a directory back.',
+  },
+  {
+    seed: 209,
+    story:
+      'For a while it never elected: a power cut brought back the mark of a store that had been redone from nothing, although ' +
+      'a checkpoint had been taken since; the store was emptied once more while another node was suspect.',
   },
 ]

@@ -7,6 +7,7 @@ import type {
   Identity,
   Index,
   NodeId,
+  Seen,
   StoreId,
   Term,
 } from '../../raft/core/types.ts'
@@ -91,6 +92,28 @@ export class LogView {
     if (this.last !== loaded.last) return false
     for (let index = loaded.base.index; index <= loaded.last; index++)
       if (index > this.base.index && this.termAt(index) !== loaded.termAt(index)) return false
+    return true
+  }
+
+  /** What `seen` speaks of is not here: a peer that remembers it can tell. */
+  lacks({ term, match }: Seen): boolean {
+    if (this.term !== term) return this.term < term
+    return match.index > this.base.index && this.termAt(match.index) !== match.term
+  }
+
+  /** A store that shows this entry as applied proves that the log has lost its end. */
+  lacksApplied({ index, term }: EntryId): boolean {
+    const found = this.termAt(index)
+    return index > this.last || (found !== null && found !== term)
+  }
+
+  /** All that rested on `earlier` rests on this one as well. */
+  keeps(earlier: LogView): boolean {
+    const { term, vote, store, member, base, last } = earlier
+    if (this.term !== term || this.vote !== vote || this.store !== store) return false
+    if (this.member !== member) return false
+    for (let index = Math.max(this.base.index, base.index) + 1; index <= last; index++)
+      if (this.termAt(index) !== earlier.termAt(index)) return false
     return true
   }
 

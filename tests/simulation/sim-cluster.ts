@@ -7,11 +7,12 @@ import type { NodeId } from '../../raft/core/types.ts'
 import { allInvariants, LeadsOnlyWhoIsHeard } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
-import { Memories } from './memory.ts'
+import { LogView, Memories } from './memory.ts'
 import { type Observed, type Observer, Observers } from './observer.ts'
 import { MatchNeverFalls } from './progress-checks.ts'
+import { loadedFrom } from './sim-image.ts'
 import { CLEAR, SimNetwork } from './sim-network.ts'
-import { SimNode } from './sim-node.ts'
+import { type SimDirectory, SimNode, shownBy } from './sim-node.ts'
 import type { Plan } from './swarm.ts'
 import { Trace } from './trace.ts'
 import { MS, SECOND, World } from './world.ts'
@@ -27,13 +28,13 @@ export type ImportantWrite = 'vote' | 'checkpoint' | 'base' | 'overwrite'
 interface Amnesia {
   readonly life: number
   readonly loss: Loss
+  /** What its disk held before. */
+  readonly had: LogView
   wasSuspect: boolean
-  /** It runs; if it has forgotten something that matters, it will be told soon. */
-  upSinceUs: number | null
 }
 
-/** A node that was set back and is not told so within this time has forgotten nothing that matters. */
-const NOTHING_FORGOTTEN_US = 1 * SECOND
+/** What was to happen while a node is set back waits so long before it looks again. */
+const WHILE_SETTING_BACK_US = 50 * MS
 
 export class SimCluster {
   readonly plan: Plan
@@ -158,7 +159,7 @@ export class SimCluster {
       if (!this.mayBeSetBack(node)) return
       node.crash('power')
       const lost = node.logDisk.durableWrites - durableWrites
-      if (lost > 0) this.forget(node, 'set back', () => node.logDisk.loseWrites(lost))
+      if (lost > 0) this.setBack(node, node.directory(lost))
       this.startSoon(node, this.world.streams.faults.below(SECOND))
     })
   }
@@ -214,12 +215,13 @@ export class SimCluster {
   }
 
   /**
-   * The follow-up of a fault: void once the cluster is healed, and while nothing else may strike. When a node was set back,
-   * nothing was left to be mended either.
+   * The follow-up of a fault: void once the cluster is healed, and due only when no node is set back, since what such a
+   * one has forgotten may be known to a single process.
    */
   later(delayUs: number, label: string, run: () => void): void {
     this.world.after(delayUs, label, () => {
-      if (this.#safe || this.isSettingBack) return
+      if (this.#safe) return
+      if (this.isSettingBack) return this.later(WHILE_SETTING_BACK_US, label, run)
       this.world.unsettled()
       run()
     })
@@ -304,8 +306,8 @@ export class SimCluster {
   }
 
   /**
-   * Only while all can talk to each other, every disk answers, and all remember: what was forgotten here must still be known
-   * there, and told. Nothing else gives a directory away that shows its old id.
+   * Only while all can talk to each other and every disk answers: what was forgotten here must be told soon, if it is known
+   * there. Nothing else gives a directory away that shows its old id.
    */
   mayBeSetBack(node: SimNode): boolean {
     const sound = (other: SimNode) => !other.isPaused && other.diskWeather === this.plan.disk
@@ -313,17 +315,8 @@ export class SimCluster {
     return (
       this.mayForget(node) &&
       this.network.isWhole &&
-      this.nodes.every((other) => sound(other) && answers(other) && this.#remembers(other, node))
+      this.nodes.every((other) => sound(other) && answers(other))
     )
-  }
-
-  /** It has seen, in its present life, all that the node's disk holds: what a process has seen it forgets at its end. */
-  #remembers(other: SimNode, node: SimNode): boolean {
-    if (other === node) return true
-    const { term, last } = this.memories.of(node.id)
-    const status = other.status()
-    const seen = status?.peers.find((peer) => peer.node === node.id)
-    return status?.term === term && (seen?.match ?? 0) >= last
   }
 
   get isSettingBack(): boolean {
@@ -331,11 +324,34 @@ export class SimCluster {
     return false
   }
 
+  /**
+   * A node that is down gets this older directory, if its own store or everybody else can show it what it has forgotten.
+   * Else too much would be: the disk forgot, and so did a process that had seen it; and whoever knows nothing may be the
+   * first to ask for a vote.
+   */
+  setBack(node: SimNode, older: SimDirectory): void {
+    const image = older.log.images.at(-1)
+    if (image === undefined) return this.forget(node, 'lost', () => node.putBack(older))
+    const left = LogView.of(loadedFrom(image, []))
+    const had = this.memories.of(node.id)
+    const tells = (other: SimNode) => other === node || this.#canTell(other, node, had, left)
+    const isFoundOut = left.lacksApplied(shownBy(older)) || this.nodes.every(tells)
+    if (left.keeps(had) || isFoundOut) this.forget(node, 'set back', () => node.putBack(older))
+  }
+
+  /** It has seen the node promise more than is left there, or has pinned a newer id than is shown there. */
+  #canTell(other: SimNode, node: SimNode, had: LogView, left: LogView): boolean {
+    const peer = other.status()?.peers.find((candidate) => candidate.node === node.id)
+    if (peer === undefined || this.memories.of(other.id).pins.get(node.id) !== had.store)
+      return false
+    return left.store !== had.store || (peer.seen !== null && left.lacks(peer.seen))
+  }
+
   forget(node: SimNode, loss: Loss, how: () => void): void {
+    const had = this.memories.of(node.id).copy()
     how()
     this.observers.forgot(node)
-    const life = node.life + 1
-    this.#amnesiacs.set(node, { life, loss, wasSuspect: false, upSinceUs: null })
+    this.#amnesiacs.set(node, { life: node.life + 1, loss, had, wasSuspect: false })
   }
 
   get amnesiacs(): readonly SimNode[] {
@@ -348,13 +364,16 @@ export class SimCluster {
         const node = observed as SimNode
         const amnesia = this.#amnesiacs.get(node)
         if (amnesia === undefined || node.life < amnesia.life) return
-        amnesia.upSinceUs ??= this.world.nowUs
         if (standing !== 'member') amnesia.wasSuspect = true
-        const upUs = this.world.nowUs - amnesia.upSinceUs
-        const nothingForgotten = amnesia.loss === 'set back' && upUs > NOTHING_FORGOTTEN_US
-        const over = amnesia.wasSuspect || amnesia.loss === 'damaged' || nothingForgotten
-        if (over && this.#isMember(node)) this.#amnesiacs.delete(node)
+        if (this.#isMember(node) && this.#isOver(node, amnesia)) this.#amnesiacs.delete(node)
       },
     }
+  }
+
+  /** A loss that was mended before anybody told is none any more: the node has promised as much again. */
+  #isOver(node: SimNode, { loss, had, wasSuspect }: Amnesia): boolean {
+    if (wasSuspect || loss === 'damaged') return true
+    const left = this.memories.of(node.id)
+    return loss === 'set back' && !this.nodes.some((peer) => this.#canTell(peer, node, had, left))
   }
 }

@@ -110,17 +110,22 @@ export class SimLogDisk {
   /** The log loses its last writes, at a write's border: no start can see it. For a disk without a process. */
   loseWrites(count: number): void {
     this.#unsynced = null
-    this.#images.splice(Math.max(1, this.#images.length - count))
+    this.#images = this.#imagesWithout(count)
+  }
+
+  #imagesWithout(count: number): Image[] {
+    const left = this.#images.slice(0, Math.max(1, this.#images.length - count))
     // What was removed does not come back with an older end.
-    this.#images = this.#images.map((image) => trimmed(image, this.#gone))
+    return left.map((image) => trimmed(image, this.#gone))
   }
 
   wipe(): void {
     this.restore({ images: [], gone: ORIGIN })
   }
 
-  copy(): SimLogCopy {
-    return { images: [...this.#images], gone: this.#gone }
+  /** Without its last writes: as loseWrites() would leave it. */
+  copy(lostWrites = 0): SimLogCopy {
+    return { images: this.#imagesWithout(lostWrites), gone: this.#gone }
   }
 
   /** An older directory is put in this one's place. */

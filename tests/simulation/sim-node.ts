@@ -5,16 +5,24 @@
 
 import { Aggregator } from '../../node/aggregator.ts'
 import { DedupStateMachine } from '../../node/store/dedup-state-machine.ts'
+import { APPLIED_MARK } from '../../node/store/keys.ts'
+import { decodeAppliedMark } from '../../node/store/marks.ts'
 import type { EntryOutcome, StoreStats } from '../../node/store/types.ts'
 import type { RaftConfig } from '../../raft/core/config.ts'
-import type { Index, NodeId, Status } from '../../raft/core/types.ts'
+import {
+  type EntryId,
+  type Index,
+  type NodeId,
+  ORIGIN,
+  type Status,
+} from '../../raft/core/types.ts'
 import { LogDamageError, type StateMachine } from '../../raft/ports.ts'
 import { DiskHangError, Replica } from '../../raft/replica.ts'
 import { Life } from './life.ts'
 import { type DiskWeather, InjectedFault, LogProbe, logDelayUs } from './log-probe.ts'
 import type { Mark } from './marks.ts'
 import type { Death, Observed, Observers } from './observer.ts'
-import { SimLogDisk } from './sim-log.ts'
+import { type SimLogCopy, SimLogDisk } from './sim-log.ts'
 import type { SimNetwork, SimTransport } from './sim-network.ts'
 import { SimStore, SimStoreDisk, type StoreFaults } from './sim-store.ts'
 import { MS, type World } from './world.ts'
@@ -36,6 +44,18 @@ export interface Running {
 
 /** Why a node is not running. */
 export type Down = 'not started' | 'starting' | 'crashed' | 'stopped' | 'refused to start'
+
+/** All that one node has on disk, as it was at some time. */
+export interface SimDirectory {
+  readonly log: SimLogCopy
+  readonly store: ReadonlyMap<string, Uint8Array>
+}
+
+/** The last entry that its store shows as applied. */
+export function shownBy({ store }: SimDirectory): EntryId {
+  const mark = store.get(APPLIED_MARK.toString('latin1'))
+  return mark === undefined ? ORIGIN : decodeAppliedMark(mark)
+}
 
 export interface NodeSurroundings {
   readonly world: World
@@ -192,6 +212,17 @@ export class SimNode implements Observed {
     this.#around.world.trace.note(this.id, 'resume')
     const { scheduler } = this.#around.world.streams
     this.#life.resume((held) => (scheduler.chance(0.5) ? scheduler.shuffle(held) : held))
+  }
+
+  /** What a copy of it would hold now; the log perhaps without its last writes. */
+  directory(lostWrites = 0): SimDirectory {
+    return { log: this.logDisk.copy(lostWrites), store: this.storeDisk.copy() }
+  }
+
+  /** In place of what is there. The process must be down. */
+  putBack({ log, store }: SimDirectory): void {
+    this.logDisk.restore(log)
+    this.storeDisk.restore(store)
   }
 
   /** The data directory is lost. The process must be down. */
