@@ -120,7 +120,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const ticks = (ms: number) => Math.max(1, Math.round(ms / tickMs))
   let aggregator: Aggregator | null = null
   let roleChanged = false
-  const replica = await Replica.start<EntryOutcome>({
+  const replica = await Replica.open<EntryOutcome>({
     config: {
       id: config.nodeId,
       members,
@@ -221,6 +221,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const watch = await watchDirectory(logDirectory, around.onFatal)
   const parts = { aggregator, followers, replica, server, stateMachine, diskLog, clock, watch }
   try {
+    await replica.join()
     await replica.whenApplied(replica.redoneAt, new AbortController().signal)
     const port = await server.listen(config.host, config.port)
     return { port, stop: once(() => stop(parts, around)) }

@@ -15,6 +15,7 @@ export interface Redone {
   readonly checkpoint: Checkpoint | null
   readonly entries: readonly Entry[]
   readonly commit: Index
+  /** The store is then left as it is, being all that shows it, and is to be emptied once that is on record. */
   readonly lostEnd: boolean
   readonly rebuilding: boolean
 }
@@ -38,14 +39,13 @@ export async function redo(
     } catch (error) {
       if (!(error instanceof StoreBehindError)) throw error
     }
+    await stateMachine.empty()
   }
-  await stateMachine.empty()
-  const committed = checkpoint?.index ?? 0
-  if (loaded.base.index > 0)
-    return { checkpoint, entries, commit: committed, lostEnd, rebuilding: true }
-  await stateMachine.redoFrom(null)
+  const commit = checkpoint?.index ?? 0
+  if (loaded.base.index > 0) return { checkpoint, entries, commit, lostEnd, rebuilding: true }
+  if (!lostEnd) await stateMachine.redoFrom(null)
   const all = await readAll(log, lastIndex)
-  return { checkpoint: null, entries: all, commit: committed, lostEnd, rebuilding: false }
+  return { checkpoint: null, entries: all, commit, lostEnd, rebuilding: false }
 }
 
 /** Null: the log no longer knows, or does not reach so far. */

@@ -94,6 +94,7 @@ export class Replica<Result> {
   /** How long the append under way has taken; null: none is. */
   #appendTicks: number | null = null
   #stopped = false
+  readonly #lostEnd: boolean
   #rebuilding: boolean
   /** How far this node had applied before it was started: behind that it would answer from its own past. */
   readonly redoneAt: Index
@@ -103,24 +104,19 @@ export class Replica<Result> {
   #store: string
 
   /**
-   * Loads log and store, redoes what lies behind the last checkpoint, and joins the cluster.
-   * Rejects with LogDamageError, or whatever the ports refuse to start with; nothing is running then.
+   * Loads log and store, and redoes what lies behind the last checkpoint; join() comes next. Rejects with LogDamageError, or
+   * whatever the ports refuse to start with; nothing is running then.
    */
-  static async start<Result>(options: ReplicaOptions<Result>): Promise<Replica<Result>> {
+  static async open<Result>(options: ReplicaOptions<Result>): Promise<Replica<Result>> {
     const loaded = await options.log.load()
     for (const note of loaded.notes) options.onNote?.(note)
-    const replica = new Replica(
-      options,
-      loaded,
-      await redo(options.log, options.stateMachine, loaded),
-    )
-    await replica.#join()
-    return replica
+    return new Replica(options, loaded, await redo(options.log, options.stateMachine, loaded))
   }
 
   private constructor(options: ReplicaOptions<Result>, loaded: LoadedLog, found: Redone) {
     this.#options = options
     this.#raft = new Raft(options.config, { ...loaded, ...found })
+    this.#lostEnd = found.lostEnd
     this.#rebuilding = found.rebuilding
     this.redoneAt = found.rebuilding ? 0 : found.commit
     this.#applied = found.rebuilding ? 0 : (found.checkpoint?.index ?? 0)
@@ -138,14 +134,15 @@ export class Replica<Result> {
     })
   }
 
-  /** A store id renewed at the start is durable before any peer hears of this node. */
-  async #join(): Promise<void> {
+  /**
+   * Meets the peers. A store id renewed by this start is durable before any of them hears of it, and before the store is
+   * emptied that shows why. tick() may be called before: a disk that hangs here is found as at any other time.
+   */
+  async join(): Promise<void> {
     const ready = this.#raft.ready()
-    if (ready.append !== null) {
-      await this.#options.log.append(ready.append)
-      this.#raft.step({ type: 'AppendDone', seq: ready.append.seq })
-    }
-    this.#store = this.#raft.status().store
+    if (ready.append !== null) await this.#append(ready.append)
+    if (this.#stopped) return
+    if (this.#lostEnd) await this.#inApplyOrder(() => this.#emptyStore())
     this.#options.transport.announce(this.#store)
     this.#carryOut({ ...ready, append: null })
     await this.#options.transport.start({
@@ -154,6 +151,12 @@ export class Replica<Result> {
       lost: (peer) => this.#input({ type: 'PeerLost', peer }),
     })
     this.#wake()
+  }
+
+  async #emptyStore(): Promise<void> {
+    const { stateMachine } = this.#options
+    await stateMachine.empty()
+    if (!this.#rebuilding) await stateMachine.redoFrom(null)
   }
 
   // ---- What the node above asks ----

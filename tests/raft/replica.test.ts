@@ -2,7 +2,13 @@
 
 import { expect, test } from 'vitest'
 import type { RaftConfig } from '../../raft/core/config.ts'
-import { type Checkpoint, type Entry, ORIGIN, type WireMessage } from '../../raft/core/types.ts'
+import {
+  type Checkpoint,
+  type Entry,
+  type EntryId,
+  ORIGIN,
+  type WireMessage,
+} from '../../raft/core/types.ts'
 import type {
   LoadedLog,
   LogStorage,
@@ -14,6 +20,8 @@ import type {
 import { OutcomeUnknownError, Replica } from '../../raft/replica.ts'
 
 const STORE = '1'.repeat(32)
+/** What a store shows whose log, an empty one here, has lost its end. */
+const BEYOND_LOG: EntryId = { index: 3, term: 1 }
 
 const config = (members: readonly string[]): RaftConfig => ({
   id: 'n1',
@@ -73,11 +81,14 @@ class HandLog implements LogStorage {
 /** Answers each entry with its index. */
 class CountingMachine implements StateMachine<number> {
   checkpoints = 0
+  shown: EntryId = ORIGIN
   #applied = 0
 
-  shownApplied = () => ORIGIN
+  shownApplied = () => this.shown
   redoFrom = async () => {}
-  empty = async () => {}
+  empty = async () => {
+    this.shown = ORIGIN
+  }
   async apply(entries: readonly Entry[]) {
     this.#applied = entries.at(-1)!.index
     return entries.map((entry) => (entry.type === 'normal' ? entry.index : null))
@@ -105,16 +116,20 @@ class HandTransport implements Transport {
   send = (message: WireMessage) => {
     this.sent.push(message)
   }
-  announce = () => {}
+  announced = ''
+  announce = (store: string) => {
+    this.announced = store
+  }
   close = async () => {}
 }
 
-async function world(members: readonly string[] = ['n1']) {
+async function opened(members: readonly string[], shown: EntryId = ORIGIN) {
   const log = new HandLog(members)
   const transport = new HandTransport()
   const stateMachine = new CountingMachine()
+  stateMachine.shown = shown
   const fatal: unknown[] = []
-  const replica = await Replica.start<number>({
+  const replica = await Replica.open<number>({
     config: config(members),
     log,
     transport,
@@ -126,6 +141,12 @@ async function world(members: readonly string[] = ['n1']) {
     onFatal: (error) => fatal.push(error),
   })
   return { log, transport, stateMachine, replica, fatal }
+}
+
+async function world(members: readonly string[] = ['n1']) {
+  const at = await opened(members)
+  await at.replica.join()
+  return at
 }
 
 /** All that can happen without another tick or the end of a held write has happened. */
@@ -193,6 +214,35 @@ test('a disk that does not answer is fatal after its bound', async () => {
   for (let tick = 0; tick <= 40; tick++) at.replica.tick()
 
   expect(at.fatal).toMatchObject([{ name: 'DiskHangError' }])
+})
+
+test('a log that lost its end: the new store id is durable before the store that shows it is emptied, or a peer is met', async () => {
+  const { log, stateMachine, transport, replica } = await opened(['n1', 'n2', 'n3'], BEYOND_LOG)
+  log.held = true
+  const joined = replica.join()
+  await settled()
+
+  expect(log.writes).toMatchObject([{ identity: { store: '2'.repeat(32), member: false } }])
+  expect(stateMachine.shown).toEqual(BEYOND_LOG)
+  expect(transport.events).toBeNull()
+  log.pending?.resolve()
+  await joined
+  expect(stateMachine.shown).toEqual(ORIGIN)
+  expect(transport.announced).toBe('2'.repeat(32))
+  expect(transport.events).not.toBeNull()
+})
+
+test('a disk that does not answer while a node joins is fatal after the same bound', async () => {
+  const { log, transport, replica, fatal } = await opened(['n1', 'n2', 'n3'], BEYOND_LOG)
+  log.held = true
+  void replica.join()
+  await settled()
+  for (let tick = 0; tick <= 40; tick++) replica.tick()
+
+  expect(fatal).toMatchObject([{ name: 'DiskHangError' }])
+  log.pending?.resolve()
+  await settled()
+  expect(transport.events).toBeNull()
 })
 
 test('whoever waits when it stops is told that the outcome is unknown, and so is whoever comes later', async () => {

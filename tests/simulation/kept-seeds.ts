@@ -122,4 +122,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'For a while it never elected: a power cut brought back the mark of a store that had been redone from nothing, although ' +
       'a checkpoint had been taken since; the store was emptied once more while another node was suspect.',
   },
+  {
+    seed: 1041119,
+    story:
+      'The disk hung while a start wrote a renewed store id: nobody counted the ticks, and the node was starting for ever.',
+  },
 ]

@@ -265,7 +265,7 @@ export class SimNode implements Observed {
     const transport = network.attach(this.id, '', (run, quiet) => life.enter(run, quiet))
     this.#transport = transport
     const replicaLife = identity.uint32()
-    const replica = await Replica.start<EntryOutcome>({
+    const replica = await Replica.open<EntryOutcome>({
       config: {
         ...settings.raft,
         id: this.id,
@@ -323,8 +323,10 @@ export class SimNode implements Observed {
       monotonicMs: () => world.nowMs,
       schedule: (work) => life.after(0, 'flush', work),
     })
-    this.#running = { replica, machine, aggregator }
-    this.#tickForEver(life, this.#running)
+    const running = { replica, machine, aggregator }
+    this.#tickForEver(life, running)
+    await replica.join()
+    if (life.alive) this.#running = running
   }
 
   #tickForEver(life: Life, { replica, aggregator }: Running): void {
