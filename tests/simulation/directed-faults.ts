@@ -5,12 +5,8 @@
 
 import type { NodeId, Term, WireMessage } from '../../raft/core/types.ts'
 import type { Fault } from './faults.ts'
-import { Scene } from './scene.ts'
-
-const directed =
-  (elections: number, play: (scene: Scene) => void): Fault =>
-  (cluster, random) =>
-    Scene.play(cluster, random, elections, play)
+import { FORGETFUL_FAULTS } from './forgetful-faults.ts'
+import { directed } from './scene.ts'
 
 export const DIRECTED_FAULTS = {
   'a tail that only a follower has': directed(14, (scene) => {
@@ -304,4 +300,6 @@ export const DIRECTED_FAULTS = {
       })
     })
   }),
+
+  ...FORGETFUL_FAULTS,
 } satisfies Record<string, Fault>

@@ -39,6 +39,8 @@ export const SCENARIOS = {
     "take another node's store",
   ],
   'bit-flip': ['flip a bit in the log'],
+  overwrite: ['a tail that nobody else has', 'lie about an overwrite'],
+  refill: ['lose the store, then the power'],
   // Directed faults alone: each leads to one state that the swarm hardly ever reaches.
   'lost-tail': ['a tail that only a follower has'],
   'late-vote': ['a vote comes late, to a later candidacy'],
@@ -49,6 +51,11 @@ export const SCENARIOS = {
   'refill-behind-the-log': ['a store is refilled while the log runs ahead of the disk'],
   'late-answer': ['an answer to a read comes a life too late'],
   'late-acknowledgement': ['an acknowledgement outlives what it acknowledged'],
+  'cut-off-witness': ['set back, and who knows better is cut off'],
+  'only-a-witness': ['set back, and only a witness is left'],
+  'forgotten-vote': ['a vote is forgotten while the old leader sleeps'],
+  'replaced-store': ['a dead link shows a store that was replaced'],
+  'half-a-snapshot': ['die with half a snapshot'],
 } satisfies Record<string, readonly FaultKind[]>
 
 export type Scenario = keyof typeof SCENARIOS

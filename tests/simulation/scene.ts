@@ -4,8 +4,8 @@
 // One scene at a time; and none begins unless a leader leads and all are members.
 
 import type { WireMessage } from '../../raft/core/types.ts'
-import type { Observer } from './observer.ts'
-import type { SimCluster } from './sim-cluster.ts'
+import type { Fault } from './faults.ts'
+import type { Look, SimCluster } from './sim-cluster.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Stream } from './stream.ts'
 import { MS, SECOND } from './world.ts'
@@ -13,6 +13,12 @@ import { MS, SECOND } from './world.ts'
 /** How often a condition is looked at. */
 const LOOKS_PER_ELECTION = 100
 const SLOW_US = 2 * SECOND
+
+/** A fault that plays a scene. */
+export const directed =
+  (elections: number, play: (scene: Scene) => void): Fault =>
+  (cluster, random) =>
+    Scene.play(cluster, random, elections, play)
 
 const onStage = new WeakSet<SimCluster>()
 
@@ -24,6 +30,8 @@ export class Scene {
   readonly other: SimNode
   readonly electionUs: number
   readonly #watches: { end(): void }[] = []
+  #mayEnd = () => true
+  #hasSetBack = false
   #over = false
 
   private constructor(
@@ -60,6 +68,7 @@ export class Scene {
 
   #end(): void {
     const { cluster } = this
+    if (!this.#mayEnd()) return this.at(1 / LOOKS_PER_ELECTION, () => this.#end())
     this.#over = true
     for (const watch of this.#watches) watch.end()
     cluster.network.healAll()
@@ -71,9 +80,10 @@ export class Scene {
   }
 
   at(elections: number, run: () => void): void {
-    this.cluster.later(elections * this.electionUs, 'scene', () => {
+    const step = () => {
       if (!this.#over) run()
-    })
+    }
+    this.cluster.later(elections * this.electionUs, 'scene', step, () => this.#hasSetBack)
   }
 
   /** As soon as it is so; never if it does not come to be before the scene ends. */
@@ -82,8 +92,24 @@ export class Scene {
     else this.at(1 / LOOKS_PER_ELECTION, () => this.when(condition, run))
   }
 
-  watch(look: Pick<Observer, 'sent' | 'writing'>): void {
+  /** However long that takes: nothing is mended before. */
+  endNotBefore(condition: () => boolean): void {
+    this.#mayEnd = condition
+  }
+
+  watch(look: Look): void {
     this.#watches.push(this.cluster.watch(look))
+  }
+
+  /** Once. */
+  whenArrives(is: (message: WireMessage) => boolean, run: () => void): void {
+    let has = false
+    const arrived = (message: WireMessage) => {
+      if (has || !is(message)) return
+      has = true
+      this.at(0, run)
+    }
+    this.watch({ arrived })
   }
 
   /** It waits on its way until let go. To be said in a watch. */
@@ -166,5 +192,20 @@ export class Scene {
       this.at(0.2, goOn)
     }
     this.at(MS / this.electionUs, goOn)
+  }
+
+  /** Copies the follower's directory, to be put back. False then: it may not forget now, or has died meanwhile. */
+  copyToSetBack(): () => boolean {
+    const { cluster, follower } = this
+    const older = follower.directory()
+    const { life } = follower
+    return () => {
+      if (follower.life !== life || !cluster.mayForget(follower)) return false
+      follower.crash('kill')
+      this.#hasSetBack = true
+      cluster.forget(follower, 'set back', () => follower.putBack(older))
+      this.start(follower)
+      return true
+    }
   }
 }

@@ -3,7 +3,8 @@
 // It says what can be done to a cluster and found out about it; what is done, and when, others decide (faults.ts, a
 // scenario, a test).
 
-import type { NodeId } from '../../raft/core/types.ts'
+import type { NodeId, WireMessage } from '../../raft/core/types.ts'
+import { ClearedHasVoted, OnlyTheForgetfulAreSuspected } from './identity-checks.ts'
 import { allInvariants, LeadsOnlyWhoIsHeard } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
@@ -24,6 +25,11 @@ import { MS, SECOND, World } from './world.ts'
 export type Loss = 'lost' | 'set back' | 'damaged'
 
 export type ImportantWrite = 'vote' | 'checkpoint' | 'base' | 'overwrite'
+
+/** What leaves, what has arrived and, unless its receiver is paused, been taken in, and what begins to be written. */
+export interface Look extends Pick<Observer, 'sent' | 'writing'> {
+  arrived?(message: WireMessage): void
+}
 
 interface Amnesia {
   readonly life: number
@@ -60,6 +66,8 @@ export class SimCluster {
       ...allInvariants(this.memories, plan.members),
       new LeadsOnlyWhoIsHeard(this),
       new MatchNeverFalls(),
+      new OnlyTheForgetfulAreSuspected(this.memories),
+      new ClearedHasVoted(this.memories),
       this.#watchSuspects(),
       this.#watchWrites(),
     )
@@ -69,6 +77,9 @@ export class SimCluster {
         this.observers.sent(byId.get(message.from)!, message)
       },
       dropped: () => {},
+      arrived: (message) => {
+        for (const look of this.#looks) look.arrived?.(message)
+      },
     })
     this.network.weather = plan.network
     this.network.silenceUs = plan.silenceUs
@@ -164,12 +175,12 @@ export class SimCluster {
     })
   }
 
-  /** A directed fault looks at what leaves, and at what begins to be written, until it ends that or the cluster is healed. */
-  watch(look: Pick<Observer, 'sent' | 'writing'>): { end(): void } {
+  /** A directed fault looks at what happens until it ends that, or the cluster is healed. */
+  watch(look: Look): { end(): void } {
     this.#looks.add(look)
     return { end: () => this.#looks.delete(look) }
   }
-  readonly #looks = new Set<Pick<Observer, 'sent' | 'writing'>>()
+  readonly #looks = new Set<Look>()
 
   #watchWrites(): Observer {
     return {
@@ -216,12 +227,12 @@ export class SimCluster {
 
   /**
    * The follow-up of a fault: void once the cluster is healed, and due only when no node is set back, since what such a
-   * one has forgotten may be known to a single process.
+   * one has forgotten may be known to a single process; unless it was that fault which set it back, and has more `toDo`.
    */
-  later(delayUs: number, label: string, run: () => void): void {
+  later(delayUs: number, label: string, run: () => void, toDo = () => false): void {
     this.world.after(delayUs, label, () => {
       if (this.#safe) return
-      if (this.isSettingBack) return this.later(WHILE_SETTING_BACK_US, label, run)
+      if (this.isSettingBack && !toDo()) return this.later(WHILE_SETTING_BACK_US, label, run, toDo)
       this.world.unsettled()
       run()
     })

@@ -70,6 +70,8 @@ export interface NetworkEvents {
   /** Before the message takes its way; for invariants about what leaves. */
   sent(message: WireMessage, sender: SimTransport): void
   dropped(message: WireMessage): void
+  /** It has been handed to its receiver, who has taken it in unless it is paused. */
+  arrived?(message: WireMessage): void
 }
 
 export class SimNetwork {
@@ -290,6 +292,7 @@ export class SimNetwork {
     }
     this.deliveredCount++
     current.receiver.receive(message, current.store)
+    this.events.arrived?.(message)
   }
 
   // ---- Links come and go ----

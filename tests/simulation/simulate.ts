@@ -17,7 +17,7 @@ import { huntAll } from './run-zoo.ts'
 import { shrink } from './shrink.ts'
 import { CALMS, type Calm, type Overrides, overridesOf, planOf } from './swarm.ts'
 import { statusLines, timelineLine } from './timeline.ts'
-import { NOT_CAUGHT_YET, ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
+import { ZOO, ZOO_SEEDS_MAX } from './zoo.ts'
 import { huntLine, zooSummary, zooTable } from './zoo-table.ts'
 
 const LAST_STEPS = 200
@@ -76,12 +76,13 @@ function listOf<T extends string>(name: 'faults' | 'calm', known: readonly T[]):
 
 function overrides(): Overrides {
   const calm = listOf<Calm>('calm', CALMS)
-  if (options.faults !== undefined)
-    return { faults: listOf<FaultKind>('faults', FAULT_KINDS), calm }
-  if (options.scenario === undefined) return { calm }
+  const faults = options.faults !== undefined && {
+    faults: listOf<FaultKind>('faults', FAULT_KINDS),
+  }
+  if (options.scenario === undefined) return { ...faults, calm }
   const scenario = (Object.keys(SCENARIOS) as Scenario[]).find((name) => name === options.scenario)
   if (scenario === undefined) fail(`there is no scenario "${options.scenario}"`)
-  return { ...overridesOf(scenario), calm }
+  return { ...overridesOf(scenario), ...faults, calm }
 }
 
 async function one(): Promise<void> {
@@ -199,8 +200,9 @@ async function shrunk(run: SeedRun, { failure }: SeedResult): Promise<void> {
   const smaller = await shrink(run, failure, runSeed)
   const { faults, calm = [] } = smaller.overrides ?? {}
   const quoted = (list: readonly string[]) => `"${list.join(',')}"`
+  const scenario = options.scenario === undefined ? '' : ` --scenario ${options.scenario}`
   console.log(
-    `npm run simulate -- --seed ${smaller.seed} --seconds ${smaller.seconds}` +
+    `npm run simulate -- --seed ${smaller.seed} --seconds ${smaller.seconds}${scenario}` +
       ` --faults ${quoted(faults ?? planOf(run.seed, run.seconds).faults)} --calm ${quoted(calm)}`,
   )
 }
@@ -210,9 +212,7 @@ async function zoo(): Promise<void> {
   const asked = options.bug ?? ['']
   for (const part of asked)
     if (!ZOO.some(({ bug }) => bug.includes(part))) fail(`no planted bug is called "${part}"`)
-  const isAsked = (bug: string) =>
-    options.bug === undefined ? !NOT_CAUGHT_YET.has(bug) : asked.some((part) => bug.includes(part))
-  const plants = ZOO.filter(({ bug }) => isAsked(bug))
+  const plants = ZOO.filter(({ bug }) => asked.some((part) => bug.includes(part)))
   const seedsMax = options.seeds === undefined ? ZOO_SEEDS_MAX : count('seeds')
   const startMs = performance.now()
   let done = 0

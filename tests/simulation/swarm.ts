@@ -95,6 +95,9 @@ export interface Overrides {
   readonly faultEveryUs?: number
   readonly calm?: readonly Calm[]
   readonly messageBytesMax?: number
+  /** Of every node. */
+  readonly keepEntries?: number
+  readonly damagedChunks?: number
 }
 
 /** Parts of the weather that can be switched off. */
@@ -116,6 +119,10 @@ const SCENARIO_FAULT_EVERY_US = 2 * SECOND
 const SCENARIO_LIMITS: Partial<Record<Scenario, Overrides>> = {
   // Hardly more than one entry in a message, so that one that matches need not reach what conflicts.
   'lost-tail': { messageBytesMax: 100 },
+  // The log reaches back to its first entry, so that a store is redone from there.
+  refill: { keepEntries: 100_000 },
+  // It never does, so that all who begin anew need a snapshot; of which many a chunk is not what was sent.
+  'half-a-snapshot': { keepEntries: 0, damagedChunks: 0.3 },
 }
 
 /** Nothing strikes but what the scenario names, and that often. */
@@ -126,7 +133,7 @@ export const overridesOf = (scenario: Scenario): Overrides => ({
 })
 
 export function planOf(seed: number, safetySeconds = 60, overrides: Overrides = {}): Plan {
-  const { faults, faultEveryUs, messageBytesMax, calm = [] } = overrides
+  const { faults, faultEveryUs, messageBytesMax, keepEntries, damagedChunks, calm = [] } = overrides
   let plan = drawPlan(seed, safetySeconds)
   if (faults !== undefined) plan = { ...plan, faults }
   if (faultEveryUs !== undefined) plan = { ...plan, faultEveryUs }
@@ -134,6 +141,9 @@ export function planOf(seed: number, safetySeconds = 60, overrides: Overrides = 
     const raft = { ...plan.settings.raft, messageBytesMax }
     plan = { ...plan, settings: { ...plan.settings, raft } }
   }
+  if (keepEntries !== undefined)
+    plan = { ...plan, keepEntries: plan.members.map(() => keepEntries) }
+  if (damagedChunks !== undefined) plan = { ...plan, damagedChunks }
   return calm.reduce((calmer, what) => calmed(calmer, what), plan)
 }
 

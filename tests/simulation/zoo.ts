@@ -19,22 +19,6 @@ export { editsOf, type Plant } from './zoo/plant.ts'
 
 export const ZOO_SEEDS_MAX = 500
 
-/**
- * Guards whose absence no seed has shown yet (40 to 240 were tried): either the swarm does not get there, or another guard
- * stands behind them. Hunted only when asked for by name; each is to be caught, or to be explained and replaced.
- */
-export const NOT_CAUGHT_YET: ReadonlySet<string> = new Set([
-  'what a snapshot left behind stays when the log goes on',
-  'an older, longer tail that came back is not noticed',
-  'a refilled store passes for durable',
-  'a directory set back to an older copy is not noticed',
-  'every store counts, pinned or not',
-  'a node promises before it is told what others remember of it',
-  'a cleared node votes again in the same term',
-  'a store that was replaced is vouched for again',
-  'a suspect is cleared by whom it meets',
-])
-
 export const ZOO: readonly Plant[] = [
   ...DURABILITY,
   ...ELECTIONS,

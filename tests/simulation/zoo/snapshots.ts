@@ -3,12 +3,15 @@
 import { core, type Plant, raft, store } from './plant.ts'
 
 export const SNAPSHOTS: readonly Plant[] = [
-  store(
-    'dedup-state-machine.ts',
-    'what a snapshot left behind stays when the log goes on',
-    'await dropAbove(this.#store, position)',
-    'void position',
-  ),
+  {
+    ...store(
+      'dedup-state-machine.ts',
+      'what a snapshot left behind stays when the log goes on',
+      'await dropAbove(this.#store, position)',
+      'void position',
+    ),
+    scenario: 'half-a-snapshot',
+  },
   raft(
     'redo.ts',
     'redo trusts the applied index of the store instead of the checkpoint',
@@ -21,12 +24,15 @@ export const SNAPSHOTS: readonly Plant[] = [
     'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
     'const lostEnd = false',
   ),
-  raft(
-    'redo.ts',
-    'an older, longer tail that came back is not noticed',
-    'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
-    'const lostEnd = shown.index > lastIndex || term === -1',
-  ),
+  {
+    ...raft(
+      'redo.ts',
+      'an older, longer tail that came back is not noticed',
+      'const lostEnd = shown.index > lastIndex || (term !== null && term !== shown.term)',
+      'const lostEnd = shown.index > lastIndex || term === -1',
+    ),
+    scenario: 'overwrite',
+  },
   raft(
     'replica.ts',
     "a store redone from nothing takes a checkpoint below the log's own",
@@ -72,12 +78,15 @@ export const SNAPSHOTS: readonly Plant[] = [
     'const checkpoint = this.offer()\n    await this.#flush()',
     'const checkpoint = this.offer()',
   ),
-  store(
-    'dedup-state-machine.ts',
-    'a refilled store passes for durable',
-    'const durable = !this.#refilling || checkpoint.index === 0',
-    'const durable = true',
-  ),
+  {
+    ...store(
+      'dedup-state-machine.ts',
+      'a refilled store passes for durable',
+      'const durable = !this.#refilling || checkpoint.index === 0',
+      'const durable = true',
+    ),
+    scenario: 'refill',
+  },
   store(
     'dedup-state-machine.ts',
     'counters go on from where they were, so that redo counts events again',

@@ -15,24 +15,35 @@ export const STORE_IDS: readonly Plant[] = [
     "onVote(message: PeerMessage & { type: 'Vote' }): void {\n    if (!this.#identities.member) return",
     "onVote(message: PeerMessage & { type: 'Vote' }): void {",
   ),
-  core(
-    'identity.ts',
-    'every store counts, pinned or not',
-    'return met !== undefined && (',
-    'return met !== undefined || (',
-  ),
-  core(
-    'identity.ts',
-    'a directory set back to an older copy is not noticed',
-    'this.#lacks(said.seen, term)\n    ) {',
-    'this.#lacks(said.seen, term) === null\n    ) {',
-  ),
-  core(
-    'raft.ts',
-    'a node promises before it is told what others remember of it',
-    'if (!this.#identities.mayPromise(message.from))',
-    "if (!this.#identities.mayPromise(message.from) && message.type === 'Propose')",
-  ),
+  {
+    ...core(
+      'identity.ts',
+      'every store counts, pinned or not',
+      'return met !== undefined && (',
+      'return met !== undefined || (',
+    ),
+    scenario: 'forgotten-vote',
+  },
+  {
+    ...core(
+      'identity.ts',
+      'a directory set back to an older copy is not noticed',
+      'this.#lacks(said.seen, term)\n    ) {',
+      'this.#lacks(said.seen, term) === null\n    ) {',
+    ),
+    scenario: 'cut-off-witness',
+  },
+  {
+    ...core(
+      'raft.ts',
+      'a node promises before it is told what others remember of it',
+      'if (!this.#identities.mayPromise(message.from))',
+      "if (!this.#identities.mayPromise(message.from) && message.type === 'Propose')",
+    ),
+    scenario: 'only-a-witness',
+  },
+  // No harm comes of it while pins come by the log: no rival in that term holds the entry that clears, and the vote goes to
+  // none whose log is older. A snapshot may bring the pins without the entry. So the vote on the disk is what is judged.
   core(
     'introductions.ts',
     'a cleared node votes again in the same term',
@@ -44,16 +55,22 @@ export const STORE_IDS: readonly Plant[] = [
       put: 'if (this.#identities.standing === null && this.#persistence.vote === null)',
     },
   ),
-  core(
-    'identity.ts',
-    'a store that was replaced is vouched for again',
-    'return this.pinned(node) !== store && !this.#replaced.has(store)',
-    'return this.pinned(node) !== store',
-  ),
-  core(
-    'identity.ts',
-    'a suspect is cleared by whom it meets',
-    'if (this.#identity.member || this.#lost) return false',
-    'if (this.#identity.member) return false',
-  ),
+  {
+    ...core(
+      'identity.ts',
+      'a store that was replaced is vouched for again',
+      'return this.pinned(node) !== store && !this.#replaced.has(store)',
+      'return this.pinned(node) !== store',
+    ),
+    scenario: 'replaced-store',
+  },
+  {
+    ...core(
+      'identity.ts',
+      'a suspect is cleared by whom it meets',
+      'if (this.#identity.member || this.#lost) return false',
+      'if (this.#identity.member) return false',
+    ),
+    scenario: 'forgotten-vote',
+  },
 ]
