@@ -49,11 +49,14 @@ export class ObservedLog implements LogStorage {
   }
 }
 
-/** Files whose fdatasync is timed: those of appends, and those that prepare the next segment. */
+/** Files whose synced writes are timed: those of appends, and those that prepare the next segment. */
 export function observedFiles(files: FileSystem, meters: Meters, monotonicMs: Clock): FileSystem {
   return {
-    open: async (path, flags, mode) =>
-      new ObservedFile(await files.open(path, flags, mode), meters, monotonicMs),
+    open: (path) => files.open(path),
+    create: async (path, durable) => {
+      const file = await files.create(path, durable)
+      return durable ? new ObservedFile(file, meters, monotonicMs) : file
+    },
     readdir: (path) => files.readdir(path),
     mkdir: (path, options) => files.mkdir(path, options),
     unlink: (path) => files.unlink(path),
@@ -71,18 +74,15 @@ class ObservedFile implements LogFile {
     this.#monotonicMs = monotonicMs
   }
 
-  async datasync(): Promise<void> {
+  async write(...place: Parameters<LogFile['write']>): ReturnType<LogFile['write']> {
     const startMs = this.#monotonicMs()
-    await this.#file.datasync()
+    const result = await this.#file.write(...place)
     this.#meters.syncSeconds.observe((this.#monotonicMs() - startMs) / 1_000)
+    return result
   }
 
   read(...place: Parameters<LogFile['read']>): ReturnType<LogFile['read']> {
     return this.#file.read(...place)
-  }
-
-  write(...place: Parameters<LogFile['write']>): ReturnType<LogFile['write']> {
-    return this.#file.write(...place)
   }
 
   sync(): Promise<void> {

@@ -283,7 +283,6 @@ export class LogOnDisk implements LogStorage {
     const offsets = entries.map((entry) => active.end + writer.entry(entry))
     const bytes = writer.finish()
     await writeAll(active.file, bytes, active.end)
-    if (this.#options.fsync) await active.file.datasync()
 
     const end = active.end + bytes.length
     if (hardState) this.#hardState = hardState
@@ -350,7 +349,6 @@ export class LogOnDisk implements LogStorage {
     const offsets = entries.map((entry) => writer.entry(entry))
     const bytes = writer.finish()
     await writeAll(file, bytes, 0)
-    if (this.#options.fsync) await file.datasync()
     this.#spare = null
     return { name, file, end: bytes.length, offsets, number }
   }

@@ -27,7 +27,7 @@ export async function readRun(
   to: Index,
   bytesMax: number,
 ): Promise<Entry[]> {
-  const file = await files.open(path, 'r')
+  const file = await files.open(path)
   try {
     for (let length = bytesMax + ANCHOR_BYTES; ; length *= 2) {
       const bytes = await readUpTo(file, offset, Math.min(length, end - offset))

@@ -165,14 +165,13 @@ export class SpareSegment {
 
   async #work(): Promise<void> {
     try {
-      this.#file ??= await this.#files.open(join(this.#directory, this.name.name), 'wx+', 0o600)
+      this.#file ??= await this.#files.create(join(this.#directory, this.name.name), this.#fsync)
       while (this.#written < this.#target) {
         const slice = this.#zeros.subarray(
           0,
           Math.min(this.#zeros.length, this.#bytes - this.#written),
         )
         await writeAll(this.#file, slice, this.#written)
-        if (this.#fsync) await this.#file.datasync()
         this.#written += slice.length
       }
       if (this.#written === this.#bytes) await this.#seal(this.#file)

@@ -13,7 +13,7 @@ export function ofTheLog({ backend, meters, instruments }: Api): Family[] {
     },
     {
       name: 'sekali_log_fsync_duration_seconds',
-      help: 'One fdatasync of a file of the log, the next one that is prepared included.',
+      help: 'One synced write to a file of the log, the next one that is prepared included.',
       type: 'histogram',
       read: () => meters.syncSeconds,
     },

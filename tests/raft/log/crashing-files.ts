@@ -106,14 +106,13 @@ export class CrashingFiles {
     return {
       readdir: (path) => fs.readdir(path),
       mkdir: (path, options) => fs.mkdir(path, options),
-      open: async (path, flags, mode) => {
-        if (flags !== 'r') await this.#step(life, 'open', path)
-        else await this.heldReads?.pass(path)
-        return this.#finishing(async () => {
-          const wrapped = this.#wrap(life, await fs.open(path, flags, mode), path)
-          this.#handles.add(wrapped)
-          return wrapped
-        })
+      open: async (path) => {
+        await this.heldReads?.pass(path)
+        return this.#opened(life, path, fs.open(path, 'r'), false)
+      },
+      create: async (path, durable) => {
+        await this.#step(life, 'open', path)
+        return this.#opened(life, path, fs.open(path, 'wx+', 0o600), durable)
       },
       unlink: async (path) => {
         await this.#step(life, 'unlink', path)
@@ -139,7 +138,20 @@ export class CrashingFiles {
     return underWay
   }
 
-  #wrap(life: number, file: fs.FileHandle, path: string): LogFile {
+  #opened(
+    life: number,
+    path: string,
+    opening: Promise<fs.FileHandle>,
+    durable: boolean,
+  ): Promise<LogFile> {
+    return this.#finishing(async () => {
+      const wrapped = this.#wrap(life, await opening, path, durable)
+      this.#handles.add(wrapped)
+      return wrapped
+    })
+  }
+
+  #wrap(life: number, file: fs.FileHandle, path: string, durable: boolean): LogFile {
     const wrapped: LogFile = {
       read: (...all) => file.read(...all),
       stat: () => file.stat(),
@@ -147,11 +159,12 @@ export class CrashingFiles {
         await this.#step(life, 'write', path)
         const short = this.shortWrite?.name === basename(path) ? this.shortWrite.bytes : length
         if (short < length) this.shortWrite = null
-        return this.#finishing(() => file.write(buffer, offset, short, position))
-      },
-      datasync: async () => {
-        await this.#step(life, 'datasync', path)
-        await this.#finishing(() => this.#remember(path))
+        const result = await this.#finishing(() => file.write(buffer, offset, short, position))
+        if (durable) {
+          await this.#step(life, 'datasync', path)
+          await this.#finishing(() => this.#remember(path))
+        }
+        return result
       },
       sync: async () => {
         await this.#step(life, 'sync', path)

@@ -1,9 +1,9 @@
 // The real log against its contract, and what only a real disk has: system calls, failures, files and their sizes.
 
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type FileSystem, type LogFile, realFiles } from '../../../raft/log/files.ts'
+import { type FileSystem, filesOf, type LogFile, realFiles } from '../../../raft/log/files.ts'
 import type { LogOnDisk } from '../../../raft/log/log-on-disk.ts'
 import { LogDamageError } from '../../../raft/ports.ts'
 import {
@@ -109,6 +109,16 @@ describe('a write', () => {
   })
 })
 
+test.each(['linux', 'darwin'] as const)('on %s files are written and read', async (platform) => {
+  const files = filesOf(platform)
+  const log = world.open({ files })
+  await log.load()
+  await log.append({ ...NOTHING, entries: entries(1, 9, 1) })
+  await log.close()
+
+  expect((await world.open({ files }).load()).entries).toEqual(entries(1, 9, 1))
+})
+
 describe('after a failure', () => {
   test.each(['write', 'datasync'] as const)('of a %s nothing is done any more', async (failing) => {
     const log = world.open()
@@ -200,7 +210,6 @@ describe('after a failure', () => {
             throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
           },
           write: (...all) => file.write(...all),
-          datasync: () => file.datasync(),
           sync: () => file.sync(),
           stat: () => file.stat(),
           close: () => file.close(),
@@ -346,7 +355,7 @@ describe('a long log', () => {
     await log.load()
     await log.append({ ...NOTHING, entries: entries(1, 9, 1, 100) })
     const [name] = await segmentNames()
-    const file = await realFiles.open(join(world.directory, name!), 'r+')
+    const file = await open(join(world.directory, name!), 'r+')
     await file.write(
       Buffer.from([1, 2, 3]),
       0,
