@@ -47,6 +47,11 @@ export class Roles {
   /** At most one of these two is there; with neither, the node follows. */
   leader: Leader | null = null
   #candidacy: Candidacy | null = null
+  /**
+   * Counted until the term has a leader or is over, whatever this node does meanwhile: where a write takes longer than an
+   * election timeout, votes arrive when their candidate already asks for the next term.
+   */
+  #candidacyOfTerm: Candidacy | null = null
   #electionElapsed = 0
   #electionTimeout = 0
   #heartbeatElapsed = 0
@@ -92,6 +97,7 @@ export class Roles {
   }
 
   #termBegins(): void {
+    this.#candidacyOfTerm = null
     this.#outbox.forgetOldPromises()
     this.#follower.newTerm()
   }
@@ -117,8 +123,8 @@ export class Roles {
 
   /** A candidate votes for itself only when its vote is durable (raft.md 4.1-e). */
   voteDurable(): void {
-    if (this.#candidacy?.role === 'candidate' && this.#persistence.isDurable)
-      this.#countVote(this.#candidacy, this.#config.id, true)
+    if (this.#candidacyOfTerm !== null && this.#persistence.isDurable)
+      this.#countVote(this.#candidacyOfTerm, this.#config.id, true)
   }
 
   get #hearsLeader(): boolean {
@@ -150,6 +156,7 @@ export class Roles {
     this.leaderId = leader
     this.#resetElectionTimer()
     if (leader === null) return
+    this.#candidacyOfTerm = null
     // A node that may have forgotten its vote in this term has none left to give.
     if (!this.#identities.member && this.#persistence.vote === null)
       this.#persistence.voteFor(leader)
@@ -212,6 +219,7 @@ export class Roles {
     this.#resetElectionTimer()
     this.#outbox.note('candidate', { force })
     this.#candidacy = new Candidacy('candidate', this.#config.members, force)
+    this.#candidacyOfTerm = this.#candidacy
     // Requests show the new term and vote, so they wait for the disk like any promise (raft.md 4.1-e).
     for (const peer of this.#peers)
       this.#outbox.promise(peer, { type: 'Vote', last: this.#log.last, force })
@@ -253,20 +261,21 @@ export class Roles {
 
   onVoteResp({ from, granted }: PeerMessage & { type: 'VoteResp' }): void {
     if (granted) this.#identities.voted(from)
-    if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))
-      this.#countVote(this.#candidacy, from, granted)
+    if (this.#candidacyOfTerm !== null && this.#identities.counts(from))
+      this.#countVote(this.#candidacyOfTerm, from, granted)
   }
 
   #countVote(candidacy: Candidacy, from: NodeId, granted: boolean): void {
     candidacy.count(from, granted)
-    if (candidacy.won) this.#becomeLeader(candidacy)
-    else if (candidacy.lost) this.becomeFollower(null)
+    if (candidacy.won && this.#mayLead) this.#becomeLeader(candidacy)
+    else if (candidacy.lost && candidacy === this.#candidacy) this.becomeFollower(null)
   }
 
   #becomeLeader(candidacy: Candidacy): void {
     const { id, members } = this.#config
     invariant(candidacy.has(id), 'a leader has its own term durable')
     this.#candidacy = null
+    this.#candidacyOfTerm = null
     this.leaderId = id
     this.#heartbeatElapsed = 0
     this.#outbox.note('leader', { last: this.#log.last.index })

@@ -45,12 +45,6 @@ export const ELECTIONS: readonly Plant[] = [
     'return Math.floor(members / 2) + 1',
     'return Math.max(1, Math.floor(members / 2))',
   ),
-  core(
-    'roles.ts',
-    'stale votes are counted for a later candidacy',
-    "if (this.#candidacy?.role === 'candidate' && this.#identities.counts(from))",
-    'if (this.#candidacy !== null)',
-  ),
   {
     ...core(
       'raft.ts',

@@ -165,6 +165,38 @@ test('§5.2 a vote counts only when it is durable, and only then may the candida
   expect(solo.status.role).toBe('leader')
 })
 
+test('§5.2 a vote that comes late still counts in its term', () => {
+  const solo = new Solo().become('candidate')
+  const { term } = solo.status
+  solo.become('preCandidate')
+
+  solo.hear('n2', term, { type: 'VoteResp', granted: true })
+
+  expect(solo.status).toMatchObject({ role: 'leader', term })
+})
+
+test('§5.2 a vote that comes late counts no more when its own is not durable, or the term has a leader', () => {
+  const undurable = new Solo().become('preCandidate')
+  undurable.member.slowDisk = true
+  undurable.hear('n2', 1, { type: 'PreVoteResp', granted: true })
+  undurable.tickUntil('follower')
+  undurable.hear('n2', 1, { type: 'VoteResp', granted: true })
+  expect(undurable.status.role).toBe('follower')
+  undurable.member.finishAppend()
+  expect(undurable.status).toMatchObject({ role: 'leader', term: 1 })
+
+  const led = new Solo().become('candidate')
+  led.hear('n3', 1, heartbeat())
+  led.hear('n2', 1, { type: 'VoteResp', granted: true })
+  expect(led.status).toMatchObject({ role: 'follower', term: 1, leader: 'n3' })
+
+  const deposed = new Solo().become('leader')
+  deposed.tickUntil('follower')
+  const { term } = deposed.status
+  deposed.hear('n3', term, { type: 'VoteResp', granted: true })
+  expect(deposed.status).toMatchObject({ role: 'follower', term })
+})
+
 test('§5.2 requests and grants of a vote wait for the disk', () => {
   const solo = new Solo({ term: 1 })
   solo.member.slowDisk = true
