@@ -100,8 +100,13 @@ export interface StateMachine<Result> {
   redoFrom(checkpoint: Checkpoint | null): Promise<void>
   /** Everything stored is removed: what follows is redoFrom(null), or an install from position 0. */
   empty(): Promise<void>
-  /** Decides and stores, in order; 'noop' and 'config' entries only move the applied index. */
+  /**
+   * Decides, in order; 'noop' and 'config' entries only move the applied index. What it answers holds, and shows in
+   * whatever is read from now on; stored() follows.
+   */
   apply(entries: readonly Entry[]): Promise<readonly (Result | null)[]>
+  /** Resolves when all that apply() has answered is in the store: not durable, but nothing waits any more. */
+  stored(): Promise<void>
   /** Everything applied so far made durable. */
   checkpoint(): Promise<Checkpoint>
   /** The present state as an offer to a follower: not made durable, nothing copied. */

@@ -335,6 +335,7 @@ export class Replica<Result> {
     const applied = this.#inApplyOrder(async () => {
       const results = await this.#options.stateMachine.apply(task.entries)
       for (const [i, entry] of task.entries.entries()) this.#settle(entry, results[i] as Result)
+      await this.#options.stateMachine.stored()
       this.#input({ type: 'ApplyDone', seq: task.seq })
       this.#appliedTo(task.entries.at(-1)!.index)
     })

@@ -12,6 +12,7 @@ export class ObservedStateMachine implements StateMachine<EntryOutcome> {
   readonly #machine: Machine
   readonly #meters: Meters
   readonly #monotonicMs: () => number
+  #applyStartMs = 0
 
   constructor(machine: Machine, meters: Meters, monotonicMs: () => number) {
     this.#machine = machine
@@ -20,12 +21,16 @@ export class ObservedStateMachine implements StateMachine<EntryOutcome> {
   }
 
   async apply(entries: readonly Entry[]): Promise<readonly (EntryOutcome | null)[]> {
-    const startMs = this.#monotonicMs()
+    this.#applyStartMs = this.#monotonicMs()
     const outcomes = await this.#machine.apply(entries)
-    const { applySeconds, eventsPerEntry } = this.#meters
-    applySeconds.observe((this.#monotonicMs() - startMs) / 1_000)
+    const { eventsPerEntry } = this.#meters
     for (const outcome of outcomes) if (outcome !== null) eventsPerEntry.observe(outcome.count)
     return outcomes
+  }
+
+  async stored(): Promise<void> {
+    await this.#machine.stored()
+    this.#meters.applySeconds.observe((this.#monotonicMs() - this.#applyStartMs) / 1_000)
   }
 
   async checkpoint(): Promise<Checkpoint> {

@@ -1,8 +1,9 @@
 // The replicated state machine: every event once, in one order, with what was decided about each copy.
 //
 // It decides nothing itself (decide.ts does) and serves no reader itself (queries.ts does): it keeps the order of
-// effects. One batch a group, and memory moves only when the batch is in; a checkpoint is answered only when the
-// store has proved that it holds; a snapshot is out of everyone's sight until it is verified and restored.
+// effects. One batch a group; what is decided is answered while the batch is on its way, and who reads waits for it. A
+// checkpoint is answered only when the store has proved that it holds; a snapshot is out of everyone's sight until it is
+// verified and restored.
 //
 // LevelDB is trusted with nothing that a log has not promised: every start redoes from the checkpoint.
 
@@ -73,6 +74,8 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   #refilling: boolean
   #receiver: SnapshotReceiver | null = null
   #stats: StoreStats | null = null
+  /** The batch of what was applied last. */
+  #storing: Promise<void> = Promise.resolve()
   /** How often the store was emptied. */
   #lives = 0
 
@@ -159,12 +162,13 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     if (entries[0]!.index !== this.#index + 1) {
       throw new Error(`apply of index ${entries[0]!.index} after index ${this.#index}`)
     }
+    await this.#storing
     await this.#settleInstall(last.index)
 
     const decision = await this.#decide(entries)
     const mark = { index: last.index, term: last.term, state: encodeTotals(decision.totalsAfter) }
     const before = this.#frontier.totals
-    await this.#frontier.advance(decision, APPLIED_MARK, encodeAppliedMark(mark))
+    this.#storing = this.#frontier.advance(decision, APPLIED_MARK, encodeAppliedMark(mark))
 
     this.#index = last.index
     this.#term = last.term
@@ -181,9 +185,14 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     })
   }
 
+  stored(): Promise<void> {
+    return this.#storing
+  }
+
   async checkpoint(): Promise<Checkpoint> {
     // Of what is applied now: apply() may go on beside it.
     const checkpoint = this.offer()
+    await this.#storing
     await this.#flush()
     if (this.#refilling) {
       await this.#setRefilling(false)
@@ -197,11 +206,12 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return { index: this.#index, term: this.#term, state: encodeTotals(this.#frontier.totals) }
   }
 
-  readChunk(
+  async readChunk(
     offer: Checkpoint,
     after: number,
     bytesMax: number,
   ): Promise<{ next: number; data: Uint8Array }> {
+    await this.#storing
     return readChunk(this.#store, after, decodeTotals(offer.state).position, bytesMax)
   }
 
@@ -271,27 +281,28 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   }
 
   page(query: PageQuery): Promise<Page> {
-    return this.#read(this.#queries.page(query, this.#position))
+    return this.#read((position) => this.#queries.page(query, position))
   }
 
   block(after: number, bytesMax: number): Promise<EventBlock | null> {
-    return this.#read(this.#queries.block(after, bytesMax, this.#position))
+    return this.#read((position) => this.#queries.block(after, bytesMax, position))
   }
 
   get(topic: string, eventId: string, render?: RenderEvent): Promise<Uint8Array | null> {
-    return this.#read(this.#queries.get(topic, eventId, this.#position, render))
+    return this.#read((position) => this.#queries.get(topic, eventId, position, render))
   }
 
   positionsOf(ids: readonly (EventId | CloudEventId)[]): Promise<readonly (number | null)[]> {
-    return this.#read(this.#queries.positionsOf(ids, this.#position))
+    return this.#read((position) => this.#queries.positionsOf(ids, position))
   }
 
   topics(after: string | null, limit: number): Promise<TopicsPage> {
-    return this.#read(this.#queries.topics(after, limit, this.#position))
+    return this.#read((position) => this.#queries.topics(after, limit, position))
   }
 
   verifyDigest(): Promise<DigestScan> {
-    return this.#read(scanDigest(this.#store, this.#position, this.digest()))
+    const digest = this.digest()
+    return this.#read((position) => scanDigest(this.#store, position, digest))
   }
 
   get #position(): number {
@@ -399,10 +410,14 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
     return this.#makeDurable(FORMAT_MARK, Uint8Array.of(FORMAT_VERSION))
   }
 
-  /** A reader whose store was emptied under it is told so, whatever it found or stumbled over: nothing is no answer. */
-  async #read<T>(reading: Promise<T>): Promise<T> {
+  /**
+   * Of all that was answered before. A reader whose store was emptied under it is told so, whatever it found or stumbled
+   * over: nothing is no answer.
+   */
+  async #read<T>(reading: (position: number) => Promise<T>): Promise<T> {
     const life = this.#lives
-    const [ended] = await Promise.allSettled([reading])
+    const position = this.#position
+    const [ended] = await Promise.allSettled([this.#storing.then(() => reading(position))])
     if (life !== this.#lives) {
       throw new SekaliError('rebuilding', 'the store was emptied while it was read')
     }

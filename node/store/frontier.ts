@@ -1,8 +1,8 @@
 // A place in the store's history, and the one way on from it.
 //
 // Applying the log and installing a snapshot both move a frontier forward: what stands at or below its position is
-// settled, what may stand above it is not looked at. Each step reads once, decides purely, and writes one
-// atomic batch; only then does the frontier move.
+// settled, what may stand above it is not looked at. Each step reads once, decides purely, and writes one atomic batch. The
+// frontier moves when all is decided; who looks into the store waits for the batch.
 
 import type { EventWalk } from '../command/format.ts'
 import { type Decision, decide, readSetOf } from './decide.ts'
@@ -44,16 +44,16 @@ export class Frontier {
     return decide(commands, reads, { dedup, topicEvents }, this.#totals)
   }
 
-  /** Stores a decision of this frontier, with a mark that tells of it, as one batch; then moves. */
-  async advance(decision: Decision, mark: Uint8Array, markValue: Uint8Array): Promise<void> {
+  /** Moves by a decision of this frontier; resolves when it stands in the store, with a mark that tells of it. */
+  advance(decision: Decision, mark: Uint8Array, markValue: Uint8Array): Promise<void> {
     for (const key of decision.dedupKeys) this.#filter.add(key)
     const batch = this.#store.batch()
     const { keys, values } = decision
     for (let i = 0; i < keys.length; i++) batch.put(keys[i]!, values[i]!)
     batch.put(mark, markValue)
-    await batch.write()
 
     this.#counts.advance(decision.topics, decision.topicEvents)
     this.#totals = decision.totalsAfter
+    return batch.write()
   }
 }

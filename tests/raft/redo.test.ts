@@ -51,6 +51,7 @@ function storeThatShows(shown: EntryId) {
       done.push('empty')
     },
     apply: async () => [],
+    stored: async () => {},
     checkpoint: async () => checkpointAt(holds, 1),
     offer: () => checkpointAt(holds, 1),
     readChunk: async () => ({ next: 0, data: new Uint8Array(0) }),

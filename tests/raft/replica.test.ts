@@ -84,6 +84,10 @@ class CountingMachine implements StateMachine<number> {
   shown: EntryId = ORIGIN
   #applied = 0
 
+  constructor() {
+    this.storing.resolve()
+  }
+
   shownApplied = () => this.shown
   redoFrom = async () => {}
   empty = async () => {
@@ -93,6 +97,8 @@ class CountingMachine implements StateMachine<number> {
     this.#applied = entries.at(-1)!.index
     return entries.map((entry) => (entry.type === 'normal' ? entry.index : null))
   }
+  storing = Promise.withResolvers<void>()
+  stored = () => this.storing.promise
   async checkpoint(): Promise<Checkpoint> {
     this.checkpoints += 1
     return { index: this.#applied, term: 1, state: new Uint8Array(0) }
@@ -169,6 +175,28 @@ test('a proposal ends with what the state machine answered for its entry', async
   const { result, at } = await replica.propose(Uint8Array.of(1)).done
 
   expect(result).toBe(at.index)
+})
+
+test('a proposal ends when it is decided; what waits for the index ends when it is stored', async () => {
+  const { replica, stateMachine, fatal } = await leading(await world())
+  stateMachine.storing = Promise.withResolvers()
+  const { at } = await replica.propose(Uint8Array.of(1)).done
+  const second = replica.propose(Uint8Array.of(2)).done
+  let ended = 0
+  void second.then(() => ended++)
+  void replica.whenApplied(at.index, new AbortController().signal).then(() => ended++)
+  await settled()
+  expect(ended).toBe(0)
+
+  stateMachine.storing.resolve()
+  await settled()
+  expect(ended).toBe(2)
+  stateMachine.storing = Promise.withResolvers()
+  replica.propose(Uint8Array.of(3)).done.catch(() => {})
+  await settled()
+  stateMachine.storing.reject(new Error('no space left'))
+  await settled()
+  expect(fatal).toEqual([new Error('no space left')])
 })
 
 test('a write that fails is fatal, once, and nothing is done or said afterwards', async () => {
@@ -272,8 +300,9 @@ test('a wait for a read ends with the reason of its signal', async () => {
 
 test('a checkpoint is not taken again before anything new is applied', async () => {
   const at = await leading(await world())
-  at.log.checkpointDue = true
   await at.replica.propose(Uint8Array.of(1)).done
+  await settled()
+  at.log.checkpointDue = true
   for (let tick = 0; tick < 5; tick++) {
     at.replica.tick()
     await settled()

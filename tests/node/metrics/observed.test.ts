@@ -117,6 +117,7 @@ test('what is applied, checkpointed and offered is counted', async () => {
   await observed.redoFrom(null)
 
   await observed.apply([noop(1), noop(2)])
+  await observed.stored()
 
   expect(meters.applySeconds.count).toBe(1)
   expect(meters.eventsPerEntry.count).toBe(0)

@@ -24,9 +24,17 @@ export class JournalStore implements SortedStore {
   readonly #journal: (readonly Operation[])[] = []
   /** Batches that no crash can take. */
   durable = 0
+  #held: Promise<void> = Promise.resolve()
 
   get batches(): number {
     return this.#journal.length
+  }
+
+  /** The next batches wait until this is resolved, or fail with it. */
+  hold(): PromiseWithResolvers<void> {
+    const held = Promise.withResolvers<void>()
+    this.#held = held.promise
+    return held
   }
 
   /** What another process finds after a crash: all durable batches, and of the later ones those kept. */
@@ -48,7 +56,7 @@ export class JournalStore implements SortedStore {
     return {
       put: (key, value) => operations.push({ key, value }),
       del: (key) => operations.push({ key, value: null }),
-      write: () => this.#write(operations),
+      write: () => this.#held.then(() => this.#write(operations)),
     }
   }
 

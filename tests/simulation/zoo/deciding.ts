@@ -45,10 +45,15 @@ export const DECIDING: readonly Plant[] = [
     'writeCommandHead(part, versionOf(command), receivedAtMsOf(command),',
     'writeCommandHead(part, versionOf(command), Math.floor(performance.now() * 1000),',
   ),
-  store(
-    'frontier.ts',
-    'the position moves before the batch is in',
-    'await batch.write()',
-    'void batch.write()',
-  ),
+  {
+    bug: 'an entry is decided before the one before it is in the store',
+    file: 'node/store/dedup-state-machine.ts',
+    find: 'await this.#storing\n    await this.#settleInstall',
+    put: 'await this.#settleInstall',
+    also: {
+      file: 'raft/replica.ts',
+      find: 'await this.#options.stateMachine.stored()',
+      put: 'void this.#options.stateMachine.stored()',
+    },
+  },
 ]

@@ -75,8 +75,8 @@ export const SNAPSHOTS: readonly Plant[] = [
   store(
     'dedup-state-machine.ts',
     'a checkpoint is told before the store is flushed',
-    'const checkpoint = this.offer()\n    await this.#flush()',
-    'const checkpoint = this.offer()',
+    'await this.#storing\n    await this.#flush()',
+    'await this.#storing',
   ),
   {
     ...store(
