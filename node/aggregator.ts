@@ -10,7 +10,7 @@ import type { Replica } from '../raft/replica.ts'
 import type { EdgeBatch } from './edge/edge-batch.ts'
 import type { Backend, ProcessFacts, Standing } from './http/backend.ts'
 import { Publisher } from './publisher.ts'
-import type { EntryOutcome, EventReader } from './store/types.ts'
+import type { EntryOutcome, EventReader, StoreStats } from './store/types.ts'
 import { Waiters } from './waiters.ts'
 
 export interface AggregatorOptions {
@@ -45,8 +45,9 @@ export class Aggregator implements Backend {
   #leaderTerm = 0
   #forwarded = 0
   #stopping = false
-  /** Of this moment; computed when first asked for after a turn. */
+  /** Of this moment; computed when first asked for after a turn, or after what was applied since. */
   #standing: Standing | null = null
+  #standingOf: StoreStats | null = null
 
   constructor(options: AggregatorOptions) {
     this.#options = options
@@ -92,14 +93,17 @@ export class Aggregator implements Backend {
   }
 
   standing(): Standing {
-    if (this.#standing === null) this.#standing = this.#lookAround()
+    const stats = this.events.stats()
+    if (this.#standing === null || this.#standingOf !== stats) {
+      this.#standing = this.#lookAround(stats)
+      this.#standingOf = stats
+    }
     return this.#standing
   }
 
-  #lookAround(): Standing {
+  #lookAround({ appliedIndex, lastPosition }: StoreStats): Standing {
     const { nodeId, clientUrl } = this.#options
     const { role, term, leader, commit } = this.#replica.glance()
-    const { appliedIndex, lastPosition } = this.events.stats()
     return {
       nodeId,
       role,

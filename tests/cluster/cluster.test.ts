@@ -58,6 +58,20 @@ describe('a cluster of three processes', () => {
     expect(new Set(answers.map(({ results }) => results[0]!.position)).size).toBe(1)
   })
 
+  test('tells in each answer a position that includes what it answers, also beside those who follow', async () => {
+    const following = new AbortController()
+    for (const url of cluster.urls) {
+      const stream = await fetch(`${url}/subscribe`, { signal: following.signal })
+      expect(stream.status).toBe(200)
+    }
+    for (let round = 0; round < 30; round++) {
+      const answer = await clients[round % 3]!.publish(JSON.stringify({ ...newId(), payload: {} }))
+      const [result] = committed(answer).results
+      expect(answer.position).toBeGreaterThanOrEqual(result!.position!)
+    }
+    following.abort()
+  })
+
   test('of 50 equal publishes in parallel, exactly one is accepted', async () => {
     const event = { ...newId('race'), payload: {} }
 
