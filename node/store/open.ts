@@ -69,7 +69,7 @@ export async function openLevel(
 
 /**
  * classic-level keeps what an iterator read last until V8 collects the iterator, and V8 does not know of those bytes: a
- * node that serves pages would hold gigabytes. One more read, at the end, lets go of them.
+ * node that serves pages would hold gigabytes. One more read, at the end of the range, lets go of them.
  */
 function withForgetfulIterators(store: LevelStore): SortedStore {
   return {
@@ -79,13 +79,21 @@ function withForgetfulIterators(store: LevelStore): SortedStore {
     close: () => store.close(),
     iterator(range) {
       const iterator = store.iterator(range)
+      const end = range.reverse === true ? range.gte : range.lte
+      // Of few values, or none, there is little to let go of.
+      if (end === undefined || range.limit !== undefined || range.values === false) return iterator
       return {
         next: () => iterator.next(),
         nextv: (size) => iterator.nextv(size),
         async close() {
-          iterator.seek(OUTSIDE)
-          await iterator.nextv(1)
-          await iterator.close()
+          try {
+            iterator.seek(end)
+            await iterator.nextv(1)
+          } catch {
+            // Whoever read has what it asked for.
+          } finally {
+            await iterator.close()
+          }
         },
       }
     },
