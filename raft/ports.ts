@@ -84,7 +84,7 @@ export interface Transport {
 }
 
 /**
- * The replicated state machine. Calls come one at a time, in log order; `Result` is what apply answers for
+ * The replicated state machine. Calls that change it come one at a time, in log order; `Result` is what apply answers for
  * one entry. Positions are the state machine's own dense numbering of what it stores.
  */
 export interface StateMachine<Result> {

@@ -6,7 +6,7 @@
 // apply that fails is fatal: after onFatal the replica does nothing any more (DESIGN.md, rule 3).
 //
 // Keeps: promises leave only when the write they rest on is durable; a new store id is announced before anything
-// is said under it; the state machine is never called twice at once.
+// is said under it; what changes the state machine is never called twice at once (reads, offers and chunks run beside).
 
 import type { RaftConfig } from './core/config.ts'
 import { Raft } from './core/raft.ts'
@@ -94,6 +94,8 @@ export class Replica<Result> {
   /** How long the append under way has taken; null: none is. */
   #appendTicks: number | null = null
   #stopped = false
+  /** Before, there are no turns: a tick must not carry out what join() has to put in order. */
+  #joined = false
   readonly #lostEnd: boolean
   #rebuilding: boolean
   /** How far this node had applied before it was started: behind that it would answer from its own past. */
@@ -144,6 +146,7 @@ export class Replica<Result> {
     if (this.#stopped) return
     if (this.#lostEnd) await this.#inApplyOrder(() => this.#emptyStore())
     this.#options.transport.announce(this.#store)
+    this.#joined = true
     this.#carryOut({ ...ready, append: null })
     await this.#options.transport.start({
       message: (message) => this.#onMessage(message),
@@ -287,7 +290,7 @@ export class Replica<Result> {
   }
 
   #wake(): void {
-    if (this.#turnDue || this.#stopped) return
+    if (this.#turnDue || this.#stopped || !this.#joined) return
     this.#turnDue = true
     this.#options.schedule(() => {
       this.#turnDue = false

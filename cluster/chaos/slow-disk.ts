@@ -1,4 +1,4 @@
-// Makes every synced write of a running process's log take longer, by strace, which the system may have and allow or not.
+// Makes every synced write of a running process take longer, by strace, which the system may have and allow or not.
 //
 // strace stops the process at each system call, so the node becomes slower in everything, and at syncs by as much as
 // asked for. When strace is ended the process goes on as before.
@@ -45,7 +45,8 @@ export class SlowDisk {
 
 function inject(delayMs: number): string[] {
   return [
-    ...['-qq', '-o', '/dev/null', '-e', 'trace=pwrite64'], // LevelDB writes with write(2)
-    ...['-e', `inject=pwrite64:delay_enter=${delayMs * 1_000}`],
+    // The log syncs as it writes, by pwrite; LevelDB writes with write(2), and then syncs.
+    ...['-qq', '-o', '/dev/null', '-e', 'trace=pwrite64,fdatasync'],
+    ...['-e', `inject=pwrite64,fdatasync:delay_enter=${delayMs * 1_000}`],
   ]
 }

@@ -190,7 +190,6 @@ export class DedupStateMachine implements StateMachine<EntryOutcome>, EventReade
   }
 
   async checkpoint(): Promise<Checkpoint> {
-    // Of what is applied now: apply() may go on beside it.
     const checkpoint = this.offer()
     await this.#storing
     await this.#flush()

@@ -53,7 +53,7 @@ export class TopicCounts {
     return this.#events.get(topic.key)!
   }
 
-  /** The counts after what has just been stored. */
+  /** The counts after what has just been decided. */
   advance(topics: readonly TouchedTopic[], events: readonly number[]): void {
     topics.forEach((topic, i) => {
       this.#events.set(topic.key, events[i]!)

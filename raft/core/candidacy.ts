@@ -1,7 +1,7 @@
 // One attempt to be elected: who was asked, and what they said (§5.2; pre-vote: thesis §9.6).
 //
-// It counts; when it may count its own vote, and what follows from winning, raft.ts decides. A new attempt is a new
-// object, so no answer to an earlier one is ever counted (raft.md 4.2-c, e; terms are checked before).
+// It counts; when it may count its own vote, and what follows from winning, roles.ts decides. A new attempt is a new
+// object, so no answer to one of another term is ever counted (raft.md 4.2-c, e; terms are checked before).
 
 import { majority } from './quorum.ts'
 import type { NodeId } from './types.ts'

@@ -3,7 +3,7 @@
 // Refuses to know what entries mean, and to go on after any failed write or sync: the instance is then spent.
 //
 // Keeps:
-// - One write is one stretch of bytes, put down by one call and one fdatasync; the next begins after it. So a crash leaves
+// - One write is one stretch of bytes, put down by one synced call; the next begins after it. So a crash leaves
 //   it whole or not at all, and only the last one can be torn.
 // - What this object says (index, state, what read() finds) is what is durable: it changes after the sync.
 // - A write that opens a segment says everything but its entries in the head. Rotation, first start, restart and a new base

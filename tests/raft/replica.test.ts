@@ -260,6 +260,28 @@ test('a log that lost its end: the new store id is durable before the store that
   expect(transport.events).not.toBeNull()
 })
 
+test('a tick before a node joins puts nothing in motion', async () => {
+  const { log, stateMachine, replica } = await opened(['n1', 'n2', 'n3'], BEYOND_LOG)
+  for (let tick = 0; tick < 3; tick++) {
+    replica.tick()
+    await settled()
+  }
+  expect(log.writes).toEqual([])
+  log.held = true
+  const joined = replica.join()
+  await settled()
+  for (let tick = 0; tick < 3; tick++) {
+    replica.tick()
+    await settled()
+  }
+
+  expect(log.writes).toMatchObject([{ identity: { store: '2'.repeat(32), member: false } }])
+  expect(stateMachine.shown).toEqual(BEYOND_LOG)
+  log.pending?.resolve()
+  await joined
+  expect(stateMachine.shown).toEqual(ORIGIN)
+})
+
 test('a disk that does not answer while a node joins is fatal after the same bound', async () => {
   const { log, transport, replica, fatal } = await opened(['n1', 'n2', 'n3'], BEYOND_LOG)
   log.held = true
