@@ -18,8 +18,11 @@ import {
   StoreUnusableError,
 } from './store-errors.ts'
 
-/** A memtable of LevelDB; two may be in memory. Larger ones are merged less often, and searched longer. */
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+/**
+ * A memtable of LevelDB; two may be in memory. Larger ones are merged less often, and searched longer; and writes wait longer
+ * where one is full before the last one is in a table.
+ */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 /** The fewest that LevelDB allows: 64 tables, of 2 MiB each, since it maps those it holds open into memory. */
 const OPEN_FILES_MAX = 74
 
