@@ -41,6 +41,13 @@ export const SCENARIOS = {
   'bit-flip': ['flip a bit in the log'],
   overwrite: ['a tail that nobody else has', 'lie about an overwrite'],
   refill: ['lose the store, then the power'],
+  tails: ['a tail that nobody else has', 'kill the leader'],
+  'hand-over': ['hand over', 'pause a node', 'cut one link'],
+  'crash-voters': [
+    'crash again while starting',
+    'die in a write that matters',
+    'isolate the leader',
+  ],
   // Directed faults alone: each leads to one state that the swarm hardly ever reaches.
   'lost-tail': ['a tail that only a follower has'],
   'late-vote': ['a vote comes late, to a later candidacy'],

@@ -57,10 +57,13 @@ export const DURABILITY: readonly Plant[] = [
     'new Persistence(start.hardState)',
     'new Persistence({ term: start.entries.at(-1)?.term ?? 0, vote: null })',
   ),
-  core(
-    'raft.ts',
-    'a restart keeps the term and forgets the vote',
-    'new Persistence(start.hardState)',
-    'new Persistence({ ...start.hardState, vote: null })',
-  ),
+  {
+    ...core(
+      'raft.ts',
+      'a restart keeps the term and forgets the vote',
+      'new Persistence(start.hardState)',
+      'new Persistence({ ...start.hardState, vote: null })',
+    ),
+    scenario: 'crash-voters',
+  },
 ]

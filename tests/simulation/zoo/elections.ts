@@ -21,12 +21,15 @@ export const ELECTIONS: readonly Plant[] = [
     'return a.term - b.term || a.index - b.index',
     'return 0 * (a.term - b.term)',
   ),
-  core(
-    'log.ts',
-    'the longer log wins over the later term',
-    'return a.term - b.term || a.index - b.index',
-    'return a.index - b.index || a.term - b.term',
-  ),
+  {
+    ...core(
+      'log.ts',
+      'the longer log wins over the later term',
+      'return a.term - b.term || a.index - b.index',
+      'return a.index - b.index || a.term - b.term',
+    ),
+    scenario: 'tails',
+  },
   core(
     'roles.ts',
     'no pre-vote',
@@ -54,12 +57,15 @@ export const ELECTIONS: readonly Plant[] = [
     ),
     scenario: 'late-vote',
   },
-  core(
-    'leader.ts',
-    'a leader that could not hand over refuses proposals for ever',
-    'to: this.#transfer.to })\n    this.#transfer = null',
-    'to: this.#transfer.to })',
-  ),
+  {
+    ...core(
+      'leader.ts',
+      'a leader that could not hand over refuses proposals for ever',
+      'to: this.#transfer.to })\n    this.#transfer = null',
+      'to: this.#transfer.to })',
+    ),
+    scenario: 'hand-over',
+  },
   core(
     'roles.ts',
     'a candidate whose disk hangs raises its term again and again',
