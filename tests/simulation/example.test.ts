@@ -81,6 +81,21 @@ describe('crashes', () => {
     await cluster.verdict()
   })
 
+  test('a node on its way out has not converged: it is read back in its next life', async () => {
+    const cluster = await simulated({ seed: 10 })
+    await cluster.publish('n1', 'orders', 'o-1')
+    const [stopping] = cluster.others(cluster.leader())
+    await cluster.converged()
+
+    const stopped = cluster.node(stopping!).stop()
+    const restarted = stopped.then(() => cluster.start(stopping!))
+    await cluster.converged()
+
+    expect(cluster.node(stopping!).life).toBe(2)
+    await restarted
+    await cluster.verdict()
+  })
+
   test('a wiped node comes back as suspect, is cleared, and votes only then', async () => {
     const cluster = await simulated({ seed: 6 })
     await cluster.publish('n1', 'orders', 'o-1')

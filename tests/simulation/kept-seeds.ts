@@ -127,4 +127,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     story:
       'The disk hung while a start wrote a renewed store id: nobody counted the ticks, and the node was starting for ever.',
   },
+  {
+    seed: 2004478,
+    story:
+      'A node that was told to stop just before the faults ended still ran when all had converged, and was gone when it was read ' +
+      'back: the harness took it for one that stays.',
+  },
 ]

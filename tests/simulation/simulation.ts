@@ -190,10 +190,12 @@ export class Simulation {
   }
 }
 
-/** One leader whom all know, everybody has applied all there is, and nothing more is on its way. */
+/**
+ * One leader whom all know, everybody has applied all there is, and nothing more is on its way: no answer, no write (one that
+ * hangs ends its process later), no end of a process that is stopping.
+ */
 function converged(nodes: readonly SimNode[]): boolean {
-  if (nodes.some((node) => node.running === null || node.running.aggregator.pending > 0))
-    return false
+  if (!nodes.every((node) => node.isIdle && node.writingSinceUs === null)) return false
   const statuses = nodes.map((node) => node.status())
   const leader = statuses.find((status) => status?.role === 'leader')
   if (leader === undefined || leader === null) return false
