@@ -4,7 +4,7 @@
 // store id. A node votes and counts only once every other member has pinned the id it has now. It learns this from
 // their Remembered messages when a cluster forms, or, after a loss, from a committed config entry:
 //
-//   announced (PeerMet with an id other than the pinned)  ──▶  leader appends a config entry
+//   announced (PeerMet with an id other than the pinned), and it answers  ──▶  leader appends a config entry
 //   committed by a majority without the node  ──▶  everybody pins the new id; the node may vote again
 //
 // The entry carries the pins of all nodes as of its place in the log. Whom a lost node met first in its new life
@@ -42,8 +42,6 @@ export class Identities {
   readonly #met = new Map<NodeId, StoreId>()
   /** Peers that have told, in this life, what they remember of this store, and up to which index they knew the log. */
   readonly #rememberedBy = new Map<NodeId, Index>()
-  /** Stores whose pins have given way to newer ones, in this life. */
-  readonly #replaced = new Set<StoreId>()
   /** The store under which each peer has voted for us, in this life. */
   readonly #voters = new Map<NodeId, StoreId>()
   readonly #seen = new Map<NodeId, Seen>()
@@ -113,17 +111,10 @@ export class Identities {
     return null
   }
 
-  /** The peers that show a store which is neither the pinned one nor one that a later pin has replaced. */
-  suspects(): readonly Pin[] {
-    const suspects: Pin[] = []
-    for (const [node, store] of this.#met)
-      if (this.mayBeVouchedFor(node, store)) suspects.push({ node, store })
-    return suspects
-  }
-
-  /** A store that a committed entry has replaced is never pinned again, however late its link shows it. */
-  mayBeVouchedFor(node: NodeId, store: StoreId): boolean {
-    return this.pinned(node) !== store && !this.#replaced.has(store)
+  /** The store that this peer has shown last, if it is not the pinned one: newer, or long gone with a dead link. */
+  unpinned(peer: NodeId): StoreId | null {
+    const met = this.#met.get(peer)
+    return met === undefined || met === this.pinned(peer) ? null : met
   }
 
   /** This peer may be promised something: it has told, in this life, what it remembers of us. */
@@ -134,8 +125,6 @@ export class Identities {
   /** A peer shows its store: pinned at the first meeting. */
   meet(peer: NodeId, store: StoreId): void {
     this.#met.set(peer, store)
-    // Shown anew after it was replaced: a directory set back. It is vouched for again like any other.
-    this.#replaced.delete(store)
     if (this.pinned(peer) === null) this.#pin([{ node: peer, store }])
     if (this.pinned(peer) !== store) this.#seen.delete(peer)
   }
@@ -274,13 +263,7 @@ export class Identities {
     const merged = new Map(this.#identity.pins.map((pin) => [pin.node, pin.store]))
     for (const pin of pins) {
       if (!this.#identity.members.includes(pin.node)) continue
-      const before = merged.get(pin.node)
-      if (before !== pin.store) {
-        this.#seen.delete(pin.node)
-        // What a node pinned before it was a member was only its own first meeting, and may be the newer one.
-        if (before !== undefined && this.#identity.member) this.#replaced.add(before)
-        this.#replaced.delete(pin.store)
-      }
+      if (merged.get(pin.node) !== pin.store) this.#seen.delete(pin.node)
       merged.set(pin.node, pin.store)
     }
     const sorted = [...merged].map(([node, store]) => ({ node, store }))

@@ -51,7 +51,6 @@ export class Leader {
     this.#firstIndex = core.log.last.index + 1
     // Its own first entry lets it commit, and settles every earlier proposal (DESIGN.md, rule 5).
     this.#append({ type: 'noop', proposal: null, data: new Uint8Array(0) })
-    for (const pin of core.identities.suspects()) this.#vouchFor(pin.node, pin.store)
   }
 
   get transferringTo(): NodeId | null {
@@ -162,9 +161,13 @@ export class Leader {
 
   // ---- Links and stores ----
 
-  met(peer: NodeId, store: StoreId): void {
-    this.replication.renew(peer)
-    if (this.#core.identities.mayBeVouchedFor(peer, store)) this.#vouchFor(peer, store)
+  /**
+   * A message of this term: so the store on its link is still there after all that this log pins from earlier terms. What a
+   * link showed before proves nothing: the node may have lost that store, too, and the log may know the next one.
+   */
+  heard(peer: NodeId): void {
+    const store = this.#core.identities.unpinned(peer)
+    if (store !== null) this.#vouchFor(peer, store)
   }
 
   /**

@@ -340,7 +340,7 @@ export class Raft {
     this.#identities.meet(peer, store)
     if (!this.#identities.counts(peer)) this.#outbox.note('peer is suspect', { peer, store })
     this.#introductions.tell(peer)
-    this.#leader?.met(peer, store)
+    this.#leader?.replication.renew(peer)
     if (peer !== this.#leaderId) return
     this.#proposals.resendAll()
     this.#reads.askAgain()
@@ -368,6 +368,7 @@ export class Raft {
     if (message.term < this.#term) return this.#answerStale(message)
     if (PROMISES.has(message.type))
       this.#identities.observe(message.from, { term: message.term, match: ORIGIN })
+    this.#leader?.heard(message.from)
     this.#dispatch(message)
   }
 

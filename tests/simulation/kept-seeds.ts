@@ -133,4 +133,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A node that was told to stop just before the faults ended still ran when all had converged, and was gone when it was read ' +
       'back: the harness took it for one that stays.',
   },
+  {
+    seed: 2012387,
+    story:
+      'A node lost its directory twice; one that had met only the store in between, and could not hear it since, was elected and ' +
+      'vouched for that one: the node had lost nothing since, and became suspect while a third was down.',
+  },
 ]

@@ -39,19 +39,21 @@ describe('whom it counts', () => {
     expect(known.counts('n2')).toBe(true)
     known.meet('n2', 'another')
     expect(known.counts('n2')).toBe(false)
-    expect(known.suspects()).toEqual([{ node: 'n2', store: 'another' }])
+    expect(known.unpinned('n2')).toBe('another')
     expect(identities({ member: false }).counts('n1')).toBe(false)
   })
 
-  test('a store met before a committed pin replaced it is not vouched for; shown anew, it is', () => {
+  test('the store shown last is the unpinned one, until a pin names it or it shows the pinned one', () => {
     const known = identities()
-    known.meet('n2', storeOf('n2'))
+    expect(known.unpinned('n2')).toBeNull()
+    known.meet('n2', 'new')
+    expect(known.unpinned('n2')).toBe('new')
     known.adopt([{ node: 'n2', store: 'new' }], 5)
-    expect(known.suspects()).toEqual([])
+    expect(known.unpinned('n2')).toBeNull()
     known.meet('n2', storeOf('n2'))
-    expect(known.suspects()).toEqual([{ node: 'n2', store: storeOf('n2') }])
-    known.meet('n2', 'newer')
-    expect(known.suspects()).toEqual([{ node: 'n2', store: 'newer' }])
+    expect(known.unpinned('n2')).toBe(storeOf('n2'))
+    known.meet('n2', 'new')
+    expect(known.unpinned('n2')).toBeNull()
   })
 
   test('a vote under a store that the own log does not know proves nothing', () => {

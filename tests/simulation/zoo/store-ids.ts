@@ -57,10 +57,11 @@ export const STORE_IDS: readonly Plant[] = [
   ),
   {
     ...core(
-      'identity.ts',
-      'a store that was replaced is vouched for again',
-      'return this.pinned(node) !== store && !this.#replaced.has(store)',
-      'return this.pinned(node) !== store',
+      'leader.ts',
+      'a new leader vouches for a store that it has not heard of in its term',
+      "this.#append({ type: 'noop', proposal: null, data: new Uint8Array(0) })",
+      "this.#append({ type: 'noop', proposal: null, data: new Uint8Array(0) })\n" +
+        '    for (const peer of core.members) this.heard(peer)',
     ),
     scenario: 'replaced-store',
   },

@@ -58,6 +58,32 @@ test('a wiped node neither votes nor counts until a majority without it has comm
   expect(network.get('n3').texts).toEqual(['needs two disks'])
 })
 
+test('a leader vouches for no store that it met long ago: its node may have lost that one, too, and be a member again', () => {
+  const network = new Network(IDS)
+  network.elect('n2')
+  network.crash('n3')
+  network.wipe('n3', 'second-store')
+  network.cutBetween('n2', 'n3')
+  network.restart('n3') // n1 alone meets it
+  network.crash('n3')
+  network.wipe('n3', 'third-store')
+  network.heal()
+  network.cutBetween('n1', 'n3')
+  network.restart('n3')
+  network.tick(5)
+  expect(network.get('n3').status).toMatchObject({ standing: 'member', store: 'third-store' })
+
+  network.get('n2').raft.transferLeadership('n1')
+  network.tick(5)
+  expect(network.leader).toBe('n1')
+  network.heal()
+  network.meet('n1', 'n3')
+  network.tick(5)
+
+  expect(network.get('n1').trace).not.toContain('vouch')
+  expect(network.get('n3').status).toMatchObject({ standing: 'member', store: 'third-store' })
+})
+
 test('a suspect answers no vote request and does not even enter its term', () => {
   const network = new Network(IDS)
   network.crash('n3')
