@@ -139,4 +139,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A node lost its directory twice; one that had met only the store in between, and could not hear it since, was elected and ' +
       'vouched for that one: the node had lost nothing since, and became suspect while a third was down.',
   },
+  {
+    seed: 2019682,
+    story:
+      'A directory set back to before its node was cleared held the entry that did: it cleared itself by that, was told of its loss ' +
+      'only then, and the checker, and the world, had taken the loss for over.',
+  },
 ]

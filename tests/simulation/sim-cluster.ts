@@ -3,13 +3,13 @@
 // It says what can be done to a cluster and found out about it; what is done, and when, others decide (faults.ts, a
 // scenario, a test).
 
-import type { NodeId, WireMessage } from '../../raft/core/types.ts'
+import type { NodeId, StoreId, WireMessage } from '../../raft/core/types.ts'
 import { ClearedHasVoted, OnlyTheForgetfulAreSuspected } from './identity-checks.ts'
 import { allInvariants, LeadsOnlyWhoIsHeard } from './invariants.ts'
 import { GOOD_DISK } from './log-probe.ts'
 import { Marks } from './marks.ts'
 import { LogView, Memories } from './memory.ts'
-import { type Observed, type Observer, Observers } from './observer.ts'
+import { type Observer, Observers } from './observer.ts'
 import { MatchNeverFalls } from './progress-checks.ts'
 import { loadedFrom } from './sim-image.ts'
 import { CLEAR, SimNetwork } from './sim-network.ts'
@@ -36,7 +36,8 @@ interface Amnesia {
   readonly loss: Loss
   /** What its disk held before. */
   readonly had: LogView
-  wasSuspect: boolean
+  /** What its directory showed when it was next read. */
+  found: StoreId | null
 }
 
 /** What was to happen while a node is set back waits so long before it looks again. */
@@ -362,7 +363,7 @@ export class SimCluster {
     const had = this.memories.of(node.id).copy()
     how()
     this.observers.forgot(node)
-    this.#amnesiacs.set(node, { life: node.life + 1, loss, had, wasSuspect: false })
+    this.#amnesiacs.set(node, { life: node.life + 1, loss, had, found: null })
   }
 
   get amnesiacs(): readonly SimNode[] {
@@ -371,20 +372,26 @@ export class SimCluster {
 
   #watchSuspects(): Observer {
     return {
-      turned: (observed: Observed, { standing }) => {
+      loaded: (observed, { identity }) => {
+        const amnesia = this.#amnesiacs.get(observed as SimNode)
+        if (amnesia !== undefined) amnesia.found ??= identity.store
+      },
+      turned: (observed) => {
         const node = observed as SimNode
         const amnesia = this.#amnesiacs.get(node)
         if (amnesia === undefined || node.life < amnesia.life) return
-        if (standing !== 'member') amnesia.wasSuspect = true
         if (this.#isMember(node) && this.#isOver(node, amnesia)) this.#amnesiacs.delete(node)
       },
     }
   }
 
-  /** A loss that was mended before anybody told is none any more: the node has promised as much again. */
-  #isOver(node: SimNode, { loss, had, wasSuspect }: Amnesia): boolean {
-    if (wasSuspect || loss === 'damaged') return true
+  /**
+   * A directory that was set back is cleared under a new id only: it may hold the old entry that cleared its own. But a loss that
+   * was mended before anybody told is none any more: the node has promised as much again.
+   */
+  #isOver(node: SimNode, { loss, had, found }: Amnesia): boolean {
     const left = this.memories.of(node.id)
-    return loss === 'set back' && !this.nodes.some((peer) => this.#canTell(peer, node, had, left))
+    if (loss !== 'set back' || left.store !== found) return true
+    return !this.nodes.some((peer) => this.#canTell(peer, node, had, left))
   }
 }
