@@ -6,12 +6,14 @@
 
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TraceEvent } from '../raft/core/types.ts'
 import { realFiles } from '../raft/log/files.ts'
 import { LogOnDisk } from '../raft/log/log-on-disk.ts'
 import { Replica } from '../raft/replica.ts'
 import { TcpTransport } from '../raft/transport/tcp-transport.ts'
 import { Aggregator } from './aggregator.ts'
+import { ChunkPace } from './chunk-pace.ts'
 import type { Config } from './config/config.ts'
 import { Followers } from './follow/followers.ts'
 import type { Api } from './http/api.ts'
@@ -120,6 +122,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
   const ticks = (ms: number) => Math.max(1, Math.round(ms / tickMs))
   let aggregator: Aggregator | null = null
   let roleChanged = false
+  const pace = new ChunkPace({ isBusy: (): boolean => hasUncommitted(replica), monotonicMs, sleep })
   const replica = await Replica.open<EntryOutcome>({
     config: {
       id: config.nodeId,
@@ -143,6 +146,7 @@ export async function startNode(config: Config, around: Surroundings): Promise<R
     stateMachine: new ObservedStateMachine(stateMachine, meters, monotonicMs),
     checkpointBytes: config.checkpointBytes,
     chunkBytesMax: CHUNK_BYTES_MAX,
+    beforeChunk: (): Promise<void> => pace.turn(),
     diskHangTicks: ticks(DISK_HANG_MS),
     schedule: setImmediate,
     onFatal: around.onFatal,
@@ -327,6 +331,12 @@ const TOLD = new Set([
 
 /** After one of these this node may have another role, or know another leader or none. */
 const ROLE_CHANGES = new Set(['leader', 'follower', 'candidate', 'preCandidate'])
+
+/** Entries are on their way to a majority: somebody publishes. */
+function hasUncommitted(replica: Replica<EntryOutcome>): boolean {
+  const { last, commit } = replica.glance()
+  return last.index > commit
+}
 
 function tell(log: Log, { type, term, detail }: TraceEvent): void {
   if (TOLD.has(type)) log.info(`raft: ${type}`, { term, ...detail })

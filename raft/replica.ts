@@ -40,6 +40,8 @@ export interface ReplicaOptions<Result> {
   /** Bytes of log after which the state machine is made durable, so that older log can go. */
   readonly checkpointBytes: number
   readonly chunkBytesMax: number
+  /** Awaited before a chunk is read for a peer that is behind: who gives may hold back. */
+  readonly beforeChunk?: () => Promise<void>
   /** An own append unfinished for so long: the disk hangs, and the process ends. */
   readonly diskHangTicks: number
   /** Runs a turn soon, once, after all input that is already there (setImmediate, or the simulator's). */
@@ -280,7 +282,8 @@ export class Replica<Result> {
   }
 
   #sendChunk(ask: BulkMessage & { type: 'ChunkAsk' }): Promise<void> {
-    return this.#sender.asked(ask, (message) => this.#options.transport.send(message))
+    const { beforeChunk, transport } = this.#options
+    return this.#sender.asked(ask, (message) => transport.send(message), beforeChunk)
   }
 
   #input(message: LocalMessage): void {

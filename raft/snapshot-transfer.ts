@@ -27,11 +27,16 @@ export class SnapshotSender {
     return checkpoint
   }
 
-  async asked(ask: BulkMessage & { type: 'ChunkAsk' }, send: Send): Promise<void> {
+  async asked(
+    ask: BulkMessage & { type: 'ChunkAsk' },
+    send: Send,
+    beforeChunk?: () => Promise<void>,
+  ): Promise<void> {
     const offer = this.#offers.get(ask.from)
     if (offer === undefined || offer.session !== ask.session || offer.busy) return
     offer.busy = true
     try {
+      if (beforeChunk !== undefined) await beforeChunk()
       const { checkpoint } = offer
       const chunk = await this.#stateMachine.readChunk(checkpoint, ask.after, this.#chunkBytesMax)
       const { from, to, term, session, after } = ask
