@@ -129,7 +129,9 @@ export class PeerLink {
       return
     }
     this.messagesOut++
-    this.#flushSoon()
+    // That an entry is committed is told when those who wait for it here have been answered.
+    if (message.type === 'Commit') setImmediate(() => this.#flush())
+    else this.#flushSoon()
   }
 
   /** A sealed frame of a report. Nothing rests on it: where it cannot go, the next one will. */
