@@ -145,4 +145,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'A directory set back to before its node was cleared held the entry that did: it cleared itself by that, was told of its loss ' +
       'only then, and the checker, and the world, had taken the loss for over.',
   },
+  {
+    seed: 3007631,
+    story:
+      'Damaged snapshots had cost two of five nodes their stores, and one of the two had the newest log of the three that were ' +
+      'healed: it could not lead, and refused the third. The world now counts such a store as lost, as if a fault had taken it.',
+  },
 ]

@@ -97,10 +97,12 @@ export class Simulation {
   #drawCore(): readonly SimNode[] {
     const { nodes, amnesiacs, world } = this.cluster
     const { faults } = world.streams
-    // Who forgot needs both others; and a lost store is refilled by whoever holds the rest of the log.
+    // Who forgot needs all others; and a lost store is refilled by whoever holds the rest of the log. Until it is, that node
+    // takes entries and counts, but cannot lead: the others of a majority may all be behind it.
     if (amnesiacs.length > 0 || nodes.some((node) => node.status()?.standing !== 'member'))
       return nodes
-    if (nodes.some((node) => node.lacksStore)) return nodes
+    // A damaged snapshot costs a store as well as any fault does: the node itself empties it.
+    if (nodes.some((node) => node.lacksStore || node.running?.replica.rebuilding)) return nodes
     if (faults.chance(0.5)) return nodes
     return faults.shuffle(nodes).slice(0, Math.floor(nodes.length / 2) + 1)
   }
