@@ -80,15 +80,29 @@ export class LogMatching implements Observer {
   }
 }
 
-/** I4: whatever was committed stands in the log of every later leader. */
+/**
+ * I4: whatever was committed in a term stands in the log of the leader of every later one. An entry may be older than the
+ * term in which it was committed; and who sleeps while its votes arrive may wake as leader of a term that lies between.
+ */
 export class LeaderCompleteness implements Observer {
   readonly #memories: Memories
   readonly #committed: Committed
   readonly #judged = new Set<Term>()
+  /** By index: the first term in which it is known to be committed; it never falls from one index to the next. */
+  readonly #committedIn: Term[] = []
 
   constructor(memories: Memories, committed: Committed) {
     this.#memories = memories
     this.#committed = committed
+  }
+
+  /** The leader has counted so far, or a follower has heard so from the leader of its term. */
+  noted(_: Observed, { type, term, detail }: TraceEvent): void {
+    if (type !== 'commit') return
+    for (let index = detail.index as Index; index > 0; index--) {
+      if ((this.#committedIn[index] ?? Number.POSITIVE_INFINITY) <= term) return
+      this.#committedIn[index] = term
+    }
   }
 
   turned({ id }: Observed, { role, term, applied }: Glance): void {
@@ -97,10 +111,11 @@ export class LeaderCompleteness implements Observer {
     const view = this.#memories.of(id)
     for (let index = this.#committed.last; index > Math.max(view.base.index, applied); index--) {
       const entry = this.#committed.entries[index]
-      if (entry === undefined || entry.term > term || view.termAt(index) === entry.term) continue
+      const committedIn = this.#committedIn[index] ?? Number.POSITIVE_INFINITY
+      if (entry === undefined || committedIn > term || view.termAt(index) === entry.term) continue
       broken(
         'I4',
-        `${id} leads term ${term} with ${view.termAt(index)} at index ${index}, where term ${entry.term} was committed`,
+        `${id} leads term ${term} with ${view.termAt(index)} at index ${index}, where an entry of term ${entry.term} was committed in term ${committedIn}`,
       )
     }
   }

@@ -151,4 +151,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       'Damaged snapshots had cost two of five nodes their stores, and one of the two had the newest log of the three that were ' +
       'healed: it could not lead, and refused the third. The world now counts such a store as lost, as if a fault had taken it.',
   },
+  {
+    seed: 3009124,
+    story:
+      'A candidate slept while its votes arrived, and woke as leader of its term when the next one had committed an older entry ' +
+      'that it lacked: leader completeness asks for what was committed in earlier terms only, which the checker had not told apart.',
+  },
 ]

@@ -10,6 +10,8 @@ export class Oracle {
   readonly history = new Map<Index, Entry>()
   readonly #disks: ReadonlyMap<NodeId, Disk>
   readonly #leaders = new Map<number, NodeId>()
+  /** How far each term's leader has counted: only later leaders must have all that. */
+  readonly #committedIn = new Map<number, Index>()
   readonly #votes = new Map<string, NodeId>()
   /** 'index term' → the entry and the term before it. */
   readonly #entries = new Map<string, string>()
@@ -42,13 +44,22 @@ export class Oracle {
       const other = this.#leaders.get(term)
       check(other === undefined || other === id, `I1 ${other} and ${id} both lead term ${term}`)
       this.#leaders.set(term, id)
-      const end = this.history.get(this.#historyEnd)
+      const end = this.history.get(this.#committedBefore(term))
       check(
         end === undefined || last.term > end.term || last.index >= end.index,
         `I4 ${id} leads term ${term} without entry ${end?.index}`,
       )
     }
+    if (role === 'leader') this.#committedIn.set(term, commit)
     this.#lives.set(member, { commit, leads: role === 'leader' ? term : null })
+  }
+
+  /** A candidate may hear its votes when a later term's leader has committed something already. */
+  #committedBefore(term: number): Index {
+    let end = 0
+    for (const [earlier, commit] of this.#committedIn)
+      if (earlier < term) end = Math.max(end, commit)
+    return Math.min(end, this.#historyEnd)
   }
 
   /** A write is durable. */
