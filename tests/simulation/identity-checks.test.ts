@@ -6,17 +6,9 @@ import type { LoadedLog } from '../../raft/ports.ts'
 import { startOf } from '../raft/core/network.ts'
 import { OnlyTheForgetfulAreSuspected } from './identity-checks.ts'
 import { Memories } from './memory.ts'
-import type { Observed } from './observer.ts'
+import { NODE } from './observed-node.ts'
 
 const MEMBERS = ['n1', 'n2', 'n3']
-const NODE: Observed = {
-  id: 'n1',
-  life: 1,
-  status: () => null,
-  stats: () => null,
-  digestAt: () => null,
-}
-
 /** One node, and a checker that looks at it. */
 function looked() {
   const memories = new Memories(MEMBERS)

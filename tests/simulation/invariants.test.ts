@@ -4,15 +4,7 @@ import { expect, test } from 'vitest'
 import type { Entry, Glance } from '../../raft/core/types.ts'
 import { Committed, LeaderCompleteness } from './invariants.ts'
 import { Memories } from './memory.ts'
-import type { Observed } from './observer.ts'
-
-const NODE: Observed = {
-  id: 'n1',
-  life: 1,
-  status: () => null,
-  stats: () => null,
-  digestAt: () => null,
-}
+import { NODE } from './observed-node.ts'
 
 /** An entry of term 4 was committed in the term told, and n1, whose log is empty, becomes leader. */
 function leadsWithoutIt(committedIn: number, leads: number) {
